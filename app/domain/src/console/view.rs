@@ -1,0 +1,81 @@
+//! Lines as the API, the first paint and the browser hold them.
+//!
+//! **Invariant:** a run's text holds no control character; its style names classes, not colours.
+
+use crate::{StepId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One piece of a line in one style.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Run {
+    /// Its text.
+    pub text: String,
+    /// Space-separated class names: `fg-1`, `bg-4`, `bold`, `dim`, `italic`, `underline`, `strike`, `inverse`; empty for plain.
+    pub style: String,
+}
+
+/// A line, or a place where bytes are missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Line {
+    /// A line.
+    Text {
+        /// 1-based number in its step.
+        n: i64,
+        /// When its first byte arrived at the agent.
+        at: Option<Timestamp>,
+        /// `stdout` or `stderr`.
+        stream: Stream,
+        /// Its text, carriage returns resolved.
+        runs: Vec<Run>,
+    },
+    /// Missing bytes.
+    Gap {
+        /// How many.
+        gap: i64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Which of a step's two outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A piece of a step's console.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Lines {
+    /// The lines, in order.
+    pub items: Vec<Line>,
+    /// Lines of the step so far; an unterminated tail counts.
+    pub total: i64,
+}
+
+/// The end of a step's console, for the first paint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tail {
+    /// Whose.
+    pub step: StepId,
+    /// The last lines.
+    pub lines: Lines,
+    /// Byte offset in the attempt's file right behind the last terminated of them; view from here. An unterminated line
+    /// is shown again by the bytes that follow.
+    pub end: u64,
+    /// The colours that stand at `end`.
+    #[serde(default)]
+    pub pen: super::Pen,
+    /// Whether the last line is unterminated, so that the bytes from `end` on are it again.
+    #[serde(default)]
+    pub open: bool,
+}

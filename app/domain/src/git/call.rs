@@ -1,0 +1,203 @@
+//! The calls of git that the product makes, each as its arguments and its whole environment.
+//!
+//! **Invariant:** whoever runs a call clears the environment first and adds only `env` of the call, `PATH` and `HOME`;
+//! everything that came from people stands behind `--end-of-options`.
+
+use super::check::{check_ref, check_revision, check_url, is_local};
+
+/// One call of git: `git ARGS` in the working directory, with the environment cleared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitCall {
+    /// The arguments after `git`.
+    pub args: Vec<String>,
+    /// The environment besides `PATH` and `HOME`, which the caller supplies.
+    pub env: Vec<(String, String)>,
+}
+
+/// How upload-pack is started for a local repository. Git asks who owns such a repository and, by design, takes the
+/// answer from no variable or option of ours, so the setting has to stand in this command. The text is constant.
+const LOCAL_UPLOAD_PACK: &str = "--upload-pack=git -c safe.directory='*' upload-pack";
+
+/// Options before the verb, for every call: no hooks, no helpers, no programs named by a repository.
+const ALWAYS: [&str; 10] = [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "protocol.ext.allow=never",
+    "-c",
+    "advice.detachedHead=false",
+    "-c",
+    "safe.directory=*",
+];
+
+impl GitCall {
+    fn new(url: &str, args: &[&str]) -> Self {
+        let env = [
+            ("GIT_ALLOW_PROTOCOL", protocols(url)),
+            ("GIT_PROTOCOL_FROM_USER", "0"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_ATTR_NOSYSTEM", "1"),
+            (
+                "GIT_SSH_COMMAND",
+                "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20",
+            ),
+            // A transfer that stands still for a minute is over.
+            ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
+            ("GIT_HTTP_LOW_SPEED_TIME", "60"),
+            // `explain` and `needs_all` read git's own sentences.
+            ("LC_ALL", "C"),
+        ];
+        Self {
+            args: ALWAYS.iter().chain(args).map(|s| (*s).to_owned()).collect(),
+            env: env.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        }
+    }
+}
+
+/// The transports a source may lead to, by redirect or submodule: never to weaker ones than its own.
+fn protocols(url: &str) -> &'static str {
+    if is_local(url) {
+        "file:http:https:ssh"
+    } else if url.to_ascii_lowercase().starts_with("http:") {
+        "http:https:ssh"
+    } else {
+        "https:ssh"
+    }
+}
+
+/// Asks for the head of a branch, or of the default branch. Read its output with `parse_ls_remote`.
+///
+/// # Errors
+/// One sentence, when URL or branch are refused.
+pub fn ls_remote(url: &str, branch: Option<&str>, allow_local: bool) -> Result<GitCall, String> {
+    check_url(url, allow_local)?;
+    let mut args = vec!["ls-remote", "--quiet", "--symref"];
+    if is_local(url) {
+        args.push(LOCAL_UPLOAD_PACK);
+    }
+    let full;
+    let wanted = match branch {
+        None => "HEAD",
+        Some(branch) => {
+            check_ref(branch)?;
+            full = format!("refs/heads/{branch}");
+            &full
+        }
+    };
+    args.extend(["--end-of-options", url, wanted]);
+    Ok(GitCall::new(url, &args))
+}
+
+/// The calls of one checkout, in the empty directory that becomes the workspace. Run, in this order and in that
+/// directory: `init`, `remote`, `fetch`; when `fetch` fails and `needs_all` says so of its error output, `fetch_all`;
+/// then `switch`, `log` (read with `parse_log`) and, where wanted, `submodules`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    url: String,
+    revision: String,
+}
+
+impl Checkout {
+    /// A checkout of the exact revision.
+    ///
+    /// # Errors
+    /// One sentence, when URL or revision are refused.
+    pub fn new(url: &str, revision: &str, allow_local: bool) -> Result<Self, String> {
+        check_url(url, allow_local)?;
+        check_revision(revision)?;
+        Ok(Self {
+            url: url.to_owned(),
+            revision: revision.to_ascii_lowercase(),
+        })
+    }
+
+    /// Makes the directory a repository, from no template.
+    #[must_use]
+    pub fn init(&self) -> GitCall {
+        let format = if self.revision.len() == 64 {
+            "--object-format=sha256"
+        } else {
+            "--object-format=sha1"
+        };
+        self.call(&["init", "--quiet", "--template=", "--initial-branch=caracal", format])
+    }
+
+    /// Names the source `origin`.
+    #[must_use]
+    pub fn remote(&self) -> GitCall {
+        self.call(&["remote", "add", "--end-of-options", "origin", &self.url])
+    }
+
+    /// Fetches the one commit, without its history.
+    #[must_use]
+    pub fn fetch(&self) -> GitCall {
+        self.fetching(&["--depth=1"], &[&self.revision])
+    }
+
+    /// Fetches all branches and tags, from a server that hands out no single commits.
+    #[must_use]
+    pub fn fetch_all(&self) -> GitCall {
+        self.fetching(
+            &[],
+            &["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"],
+        )
+    }
+
+    /// Puts the files of the revision in place, on no branch.
+    #[must_use]
+    pub fn switch(&self) -> GitCall {
+        self.call(&[
+            "checkout",
+            "--quiet",
+            "--force",
+            "--detach",
+            "--end-of-options",
+            &self.revision,
+        ])
+    }
+
+    /// Tells commit, author and message of what is in place.
+    #[must_use]
+    pub fn log(&self) -> GitCall {
+        self.call(&[
+            "log",
+            "-1",
+            "--no-color",
+            "--no-show-signature",
+            "--format=%H%n%an%n%B",
+            "--end-of-options",
+            "HEAD",
+        ])
+    }
+
+    /// Checks out the submodules, theirs too.
+    #[must_use]
+    pub fn submodules(&self) -> GitCall {
+        self.call(&["submodule", "update", "--init", "--recursive", "--progress"])
+    }
+
+    fn fetching(&self, how: &[&str], what: &[&str]) -> GitCall {
+        let mut args = vec![
+            "fetch",
+            "--progress",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+        ];
+        args.extend(how);
+        if is_local(&self.url) {
+            args.push(LOCAL_UPLOAD_PACK);
+        }
+        args.extend(["--end-of-options", "origin"]);
+        args.extend(what);
+        self.call(&args)
+    }
+
+    fn call(&self, args: &[&str]) -> GitCall {
+        GitCall::new(&self.url, args)
+    }
+}

@@ -1,0 +1,12 @@
+//! How git is called (DESIGN §10, reliability S22): what may be asked, the calls as argument lists with their whole
+//! environment, and how their answers are read. The engine and the agent run them; nothing here does.
+//!
+//! **Invariant:** no URL, branch or revision reaches git unless `check_*` has passed it, and never as an option.
+
+mod answer;
+mod call;
+mod check;
+
+pub use answer::{Commit, Head, explain, needs_all, parse_log, parse_ls_remote};
+pub use call::{Checkout, GitCall, ls_remote};
+pub use check::{check_ref, check_revision, check_url, is_local};

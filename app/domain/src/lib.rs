@@ -1,0 +1,28 @@
+//! The words, rules and ports of Caracal, shared by the browser and every program of ours.
+//!
+//! **Invariant:** nothing here does I/O, reads a clock or draws randomness; it all compiles to WASM, and what is heavy
+//! (YAML, the port traits, OpenAPI) stands behind a feature.
+
+pub mod agent;
+pub mod auth;
+pub mod console;
+pub mod error;
+pub mod event;
+pub mod git;
+pub mod id;
+pub mod label;
+pub mod lifecycle;
+pub mod live;
+pub mod page;
+pub mod placement;
+pub mod plan;
+#[cfg(feature = "ports")]
+pub mod ports;
+pub mod queue;
+pub mod status;
+pub mod task;
+pub mod time;
+
+pub use error::{Error, Problem, Result};
+pub use id::{AgentId, AttemptId, JobId, PlanId, ProjectId, StepId, TaskId, TokenId, UserId};
+pub use time::Timestamp;

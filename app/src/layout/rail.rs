@@ -1,0 +1,141 @@
+//! The rail: where one is, where one can go, what goes on.
+//!
+//! **Invariant:** a page without its capability is not in the rail.
+
+use super::me::FrameView;
+use super::user_menu::UserMenu;
+use super::{LiveMark, use_me};
+use crate::components::{Icon, IconSize, Logo};
+use domain::queue::QueueFigures;
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Queue,
+    Plans,
+    Agents,
+    Other,
+}
+
+impl Section {
+    fn of(path: &str) -> Self {
+        match path.split('/').nth(1).unwrap_or_default() {
+            "" | "tasks" => Self::Queue,
+            "plans" => Self::Plans,
+            "agents" => Self::Agents,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The rail; on a phone the bar at the bottom.
+#[component]
+pub fn Rail() -> AnyView {
+    let me = use_me();
+    let path = use_location().pathname;
+    let here = Memo::new(move |_| Section::of(&path.get()));
+    let current = move |s: Section| move || (here.get() == s).then_some("page");
+    let figures = move || {
+        view! {
+            <Transition>
+                {move || Suspend::new(async move { me.await.ok().map(|m| queue_count(m.figures)) })}
+            </Transition>
+        }
+    };
+    let away = move || {
+        view! {
+            <Transition>
+                {move || Suspend::new(async move { me.await.ok().and_then(|m| away_count(m.figures)) })}
+            </Transition>
+        }
+    };
+    view! {
+        <header class="rail">
+            <a class="brand" href="/" aria-label="Caracal, queue">
+                <Logo/>
+                <span>"Caracal"</span>
+            </a>
+            <nav class="nav" aria-label="Main">
+                <a href="/" aria-current=current(Section::Queue)>
+                    <Icon name="list-ordered"/>
+                    <span>"Queue"</span>
+                    {figures}
+                </a>
+                <a href="/plans" aria-current=current(Section::Plans)>
+                    <Icon name="file-code"/>
+                    <span>"Plans"</span>
+                </a>
+                <a href="/agents" aria-current=current(Section::Agents)>
+                    <Icon name="server"/>
+                    <span>"Agents"</span>
+                    {away}
+                </a>
+            </nav>
+            <div class="rail-foot">
+                <p class="flex items-center px-2 py-1.5 min-h-7">
+                    <LiveMark/>
+                </p>
+                <Transition>
+                    {move || Suspend::new(async move {
+                        me.await.ok().map(|FrameView { name, .. }| view! { <UserMenu name/> })
+                    })}
+                </Transition>
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+fn queue_count(f: QueueFigures) -> impl IntoView {
+    let running = (f.running > 0).then(|| {
+        view! {
+            <b class="text-running">
+                <Icon name="loader-circle" turns=true/>
+                {f.running}
+                <span class="sr-only">" running"</span>
+            </b>
+        }
+    });
+    let waiting = (f.waiting > 0).then(|| {
+        view! {
+            <b class="desk">
+                <Icon name="hourglass"/>
+                {f.waiting}
+                <span class="sr-only">" waiting"</span>
+            </b>
+        }
+    });
+    (f.running + f.waiting > 0).then(|| view! { <span class="count flex gap-2">{running}{waiting}</span> })
+}
+
+fn away_count(f: QueueFigures) -> Option<impl IntoView> {
+    let away = f.agents - f.online;
+    (away > 0).then(|| {
+        view! {
+            <span class="count count-bad" title=format!("{away} not online")>
+                <Icon name="triangle-alert" size=IconSize::Small/>
+                <span class="sr-only">"not online: "</span>
+                {away}
+            </span>
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Section;
+
+    #[test]
+    fn a_path_belongs_to_one_section() {
+        for (path, want) in [
+            ("/", Section::Queue),
+            ("/tasks/12", Section::Queue),
+            ("/plans/3/edit", Section::Plans),
+            ("/agents", Section::Agents),
+            ("/me", Section::Other),
+        ] {
+            assert_eq!(Section::of(path), want);
+        }
+    }
+}

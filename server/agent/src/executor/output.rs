@@ -1,0 +1,24 @@
+//! The way of a step's bytes into the spool.
+//!
+//! **Invariant:** nothing is read from a step while the spool has no room, and nothing that was read is reordered.
+
+use crate::clock;
+use crate::spool::Spool;
+use domain::console::view::Stream;
+use std::sync::Arc;
+
+/// Takes a step's output. Bytes the disk refuses are dropped: the spool keeps its fault, and the worker ends the step.
+#[derive(Clone)]
+pub(super) struct Sink(Arc<Spool>);
+
+impl Sink {
+    pub fn new(spool: Arc<Spool>) -> Self {
+        Self(spool)
+    }
+
+    /// Stores bytes that arrived now, then waits until more may come.
+    pub async fn take(&self, stream: Stream, bytes: &[u8]) {
+        let _ = self.0.append(stream, clock::now(), bytes);
+        self.0.room().await;
+    }
+}

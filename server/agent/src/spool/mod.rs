@@ -1,0 +1,357 @@
+//! The spool: an attempt's output on the agent's disk, written before it is sent (DESIGN §6). A folder with `output`
+//! (the bytes) and `marks`; made with the first byte, so that an attempt without output touches no disk.
+//!
+//! **Invariant:** offsets only grow; what was appended can be read back byte for byte until it is forgotten, and the
+//! digest is that of all bytes ever appended.
+
+mod marks;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::console::view::Stream;
+use marks::{Marks, Record};
+use protocol::Mark;
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// Bytes that may wait in a spool for the server before [`Spool::room`] holds readers back.
+pub const BOUND: u64 = 256 << 20;
+/// Most marks in one piece, so that a frame stays below the protocol's limit.
+const MARKS: usize = 4096;
+/// Forgotten bytes are given back to the disk in stretches of this size.
+const PUNCH: u64 = 4 << 20;
+
+/// An attempt's output file with its marks. Clone-free: share it in an `Arc`.
+pub struct Spool {
+    folder: PathBuf,
+    bell: Arc<Notify>,
+    roomy: Notify,
+    lifted: AtomicBool,
+    len: AtomicU64,
+    files: OnceLock<Files>,
+    inner: Mutex<Inner>,
+}
+
+struct Files {
+    output: File,
+    marks: File,
+}
+
+struct Inner {
+    marks: Marks,
+    digest: Box<Xxh3Default>,
+    forgotten: u64,
+    punched: u64,
+    fault: Option<(io::ErrorKind, String)>,
+}
+
+/// A stretch of output, ready for a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Streams and times, the first at 0; empty only when `bytes` is.
+    pub marks: Vec<Mark>,
+}
+
+impl Spool {
+    /// A new spool that will live in `folder`; nothing is made on disk before the first byte.
+    #[must_use]
+    pub fn create(folder: impl Into<PathBuf>) -> Self {
+        Self::with_bell(folder, Arc::new(Notify::new()))
+    }
+
+    /// As [`Spool::create`], ringing `bell` at every append; one bell may serve many spools and one listener.
+    #[must_use]
+    pub fn with_bell(folder: impl Into<PathBuf>, bell: Arc<Notify>) -> Self {
+        Self {
+            folder: folder.into(),
+            bell,
+            roomy: Notify::new(),
+            lifted: AtomicBool::new(false),
+            len: AtomicU64::new(0),
+            files: OnceLock::new(),
+            inner: Mutex::new(Inner {
+                marks: Marks::default(),
+                digest: Box::new(Xxh3Default::new()),
+                forgotten: 0,
+                punched: 0,
+                fault: None,
+            }),
+        }
+    }
+
+    /// Opens what an earlier run left, for reading; its digest was in its report.
+    ///
+    /// # Errors
+    /// When the files cannot be opened; an attempt that wrote nothing has none.
+    pub fn open(folder: impl Into<PathBuf>, bell: Arc<Notify>) -> io::Result<Self> {
+        let spool = Self::with_bell(folder, bell);
+        if spool.folder.join("output").exists() {
+            let files = open_files(&spool.folder)?;
+            let len = files.output.metadata()?.len();
+            spool.lock().marks = Marks::load(&files.marks, len)?;
+            spool.len.store(len, Ordering::Release);
+            let _ = spool.files.set(files);
+        }
+        Ok(spool)
+    }
+
+    /// Appends output that arrived at `at`; answers the offset behind it. It blocks only as long as a write to the page
+    /// cache does, and may be called from any thread.
+    ///
+    /// # Errors
+    /// When the disk refuses, a sentence that says so; the step must then fail. All later appends answer the same.
+    pub fn append(&self, stream: Stream, at: Timestamp, bytes: &[u8]) -> io::Result<u64> {
+        let mut inner = self.lock();
+        let len = self.len.load(Ordering::Acquire);
+        if let Some((kind, sentence)) = &inner.fault {
+            return Err(io::Error::new(*kind, sentence.clone()));
+        }
+        if bytes.is_empty() {
+            return Ok(len);
+        }
+        let (written, result) = self.write(
+            &mut inner,
+            len,
+            Record {
+                offset: len,
+                time: at,
+                stream,
+            },
+            bytes,
+        );
+        inner.digest.update(&bytes[..written]);
+        let len = len + written as u64;
+        self.len.store(len, Ordering::Release);
+        let result = result.map_err(|e| {
+            let sentence = sentence(&e);
+            inner.fault = Some((e.kind(), sentence.clone()));
+            io::Error::new(e.kind(), sentence)
+        });
+        drop(inner);
+        self.bell.notify_one();
+        if result.is_err() {
+            self.roomy.notify_waiters();
+        }
+        result.map(|()| len)
+    }
+
+    fn write(&self, inner: &mut Inner, len: u64, record: Record, bytes: &[u8]) -> (usize, io::Result<()>) {
+        let files = match self.made() {
+            Ok(files) => files,
+            Err(e) => return (0, Err(e)),
+        };
+        if let Err(e) = inner.marks.note(&files.marks, record) {
+            return (0, Err(e));
+        }
+        let mut written = 0;
+        while written < bytes.len() {
+            match files.output.write_at(&bytes[written..], len + written as u64) {
+                Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+                Ok(n) => written += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return (written, Err(e)),
+            }
+        }
+        (written, Ok(()))
+    }
+
+    /// The files, made with the first byte.
+    fn made(&self) -> io::Result<&Files> {
+        if self.files.get().is_none() {
+            DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
+            let _ = self.files.set(open_files(&self.folder)?);
+        }
+        self.files
+            .get()
+            .ok_or_else(|| io::Error::other("the spool's files are not there"))
+    }
+
+    /// Bytes appended so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing was appended yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Up to `max` bytes from `from` on, with their marks; an empty piece at the end.
+    ///
+    /// # Errors
+    /// When `from` is forgotten already, or the disk refuses.
+    pub fn read(&self, from: u64, max: usize) -> io::Result<Piece> {
+        let nothing = Piece {
+            bytes: Bytes::new(),
+            marks: Vec::new(),
+        };
+        let (to, records) = {
+            let inner = self.lock();
+            if from < inner.forgotten {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "these bytes are at the server and forgotten here",
+                ));
+            }
+            let to = self.len().min(from.saturating_add(max as u64));
+            let Some(files) = self.files.get().filter(|_| from < to) else {
+                return Ok(nothing);
+            };
+            (to, inner.marks.cover(&files.marks, from, to, MARKS + 1)?)
+        };
+        let to = records.get(MARKS).map_or(to, |r| r.offset.min(to));
+        let marks = records.iter().take(MARKS).map(|r| Mark {
+            at: r.offset.saturating_sub(from) as u32,
+            time: r.time,
+            stream: r.stream,
+        });
+        let marks = marks.collect();
+        let mut bytes = vec![0; (to - from) as usize];
+        if let Some(files) = self.files.get() {
+            files.output.read_exact_at(&mut bytes, from)?;
+        }
+        Ok(Piece {
+            bytes: bytes.into(),
+            marks,
+        })
+    }
+
+    /// Waits for the next append; one that came since the last call counts. For one listener.
+    pub async fn changed(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Waits until the server has taken enough of what waits here; readers of a step's output call it before they read
+    /// on, so that a flood is held back in its pipe instead of filling the disk.
+    pub async fn room(&self) {
+        loop {
+            let roomy = self.roomy.notified();
+            if self.lifted.load(Ordering::Acquire) || self.len() - self.lock().forgotten < BOUND {
+                return;
+            }
+            roomy.await;
+        }
+    }
+
+    /// Lets [`Spool::room`] answer at once: the step is being killed, and what is left in its pipe is small.
+    pub fn lift(&self) {
+        self.lifted.store(true, Ordering::Release);
+        self.roomy.notify_waiters();
+    }
+
+    /// Holds readers back again, for the next step.
+    pub fn hold(&self) {
+        self.lifted.store(false, Ordering::Release);
+    }
+
+    /// Waits until an append fails, if ever one does; answers its sentence.
+    pub async fn failed(&self) -> String {
+        loop {
+            let changed = self.roomy.notified();
+            if let Some(sentence) = self.fault() {
+                return sentence;
+            }
+            changed.await;
+        }
+    }
+
+    /// XXH3-64 of all bytes so far, 16 hex digits.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        format!("{:016x}", self.lock().digest.digest())
+    }
+
+    /// The sentence of the first failed append, if any.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.lock().fault.as_ref().map(|(_, sentence)| sentence.clone())
+    }
+
+    /// Brings what was appended to the disk itself. Blocking.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.files
+            .get()
+            .map_or(Ok(()), |f| f.output.sync_data().and(f.marks.sync_data()))
+    }
+
+    /// The server has everything below `upto` for good: it can go from here. Gives the disk back best effort.
+    pub fn forget(&self, upto: u64) {
+        let mut inner = self.lock();
+        inner.forgotten = inner.forgotten.max(upto.min(self.len()));
+        if inner.forgotten - inner.punched >= PUNCH
+            && let Some(files) = self.files.get()
+        {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            // A file system without holes keeps the bytes until the spool goes: harmless.
+            let _ = fallocate(&files.output, flags, inner.punched, inner.forgotten - inner.punched);
+            inner.punched = inner.forgotten;
+        }
+        drop(inner);
+        self.roomy.notify_waiters();
+    }
+
+    /// Removes the folder and all in it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder it lives in, once it has bytes.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_files(folder: &Path) -> io::Result<Files> {
+    let open = |name| {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join(name))
+    };
+    Ok(Files {
+        output: open("output")?,
+        marks: open("marks")?,
+    })
+}
+
+/// What a person is told when a spool cannot be written.
+fn sentence(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "The agent's disk is full: the output could not be stored. Free space below its data folder and run again."
+                .into()
+        }
+        _ => format!("The agent could not store the output: {e}."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The set-up of an attempt: workspace, session, source.
+//!
+//! **Invariant:** what cannot be made ready is one sentence, and the attempt's own steps are not begun.
+
+use super::attempt::{Attempt, Limit, short};
+use super::checkout;
+use crate::clock;
+use crate::executor::{Progress, SessionSpec};
+use crate::spool::Spool;
+use domain::console::view::Stream;
+use domain::status::ExecutorKind;
+use protocol::{AttemptEvent, Exit};
+
+/// Set-up says what it does as the output of its step.
+struct Said<'a>(&'a Spool);
+
+impl Progress for Said<'_> {
+    fn say(&self, text: &str) {
+        // A disk that refuses is noticed by the attempt itself.
+        let _ = self.0.append(Stream::Stdout, clock::now(), text.as_bytes());
+    }
+}
+
+impl Attempt {
+    /// Makes workspace and session ready.
+    pub(super) async fn prepare(&mut self, limit: Limit) -> Exit {
+        let Some(executor) = self.executor.clone() else {
+            let wanted = self.assignment.executor.map_or("", ExecutorKind::as_str);
+            return Exit::Failed(format!("This agent has no {wanted} executor."));
+        };
+        let workspace = match self.workspaces.make(self.slot, Some(&executor)) {
+            Ok(path) => path,
+            Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {
+                return Exit::Failed("The agent's disk is full: the workspace could not be made.".into());
+            }
+            Err(e) => return Exit::Failed(format!("The workspace could not be made: {e}.")),
+        };
+        self.workspace = Some(workspace.clone());
+        let spec = SessionSpec {
+            task: self.assignment.task,
+            job: self.assignment.job,
+            attempt: self.held.fence.attempt,
+            number: self.assignment.number,
+            slot: self.slot,
+            image: self.assignment.image.clone(),
+            limits: self.limits,
+            workspace,
+            grace_ms: u64::try_from(self.assignment.grace_ms).unwrap_or_default(),
+            spool: self.held.spool.clone(),
+        };
+        let said = Said(&self.held.spool);
+        let opened = tokio::select! {
+            biased;
+            opened = executor.open(spec, &said) => opened,
+            cut = self.cut(limit) => return cut.exit(),
+        };
+        match opened {
+            Ok(session) => {
+                self.session = Some(session);
+                self.held.spool.fault().map_or(Exit::Exited(0), Exit::Failed)
+            }
+            Err(e) => Exit::Failed(self.held.spool.fault().unwrap_or_else(|| e.to_string())),
+        }
+    }
+
+    /// Puts the source into the workspace.
+    pub(super) async fn checkout(&self, limit: Limit) -> Exit {
+        let (Some(spec), Some(workspace)) = (&self.assignment.checkout, &self.workspace) else {
+            return Exit::Failed("The assignment does not say what to check out.".into());
+        };
+        let mut cut = None;
+        let stop = async { cut = Some(self.cut(limit).await) };
+        let done = checkout::run(spec, workspace, &self.held.spool, stop).await;
+        match (done, cut) {
+            (_, Some(cut)) => cut.exit(),
+            (Ok(commit), None) => {
+                self.held.note(AttemptEvent::CheckedOut {
+                    revision: commit.revision,
+                    message: short(commit.subject, 1_000),
+                    author: short(commit.author, 200),
+                });
+                Exit::Exited(0)
+            }
+            (Err(sentence), None) => Exit::Failed(self.held.spool.fault().unwrap_or(sentence)),
+        }
+    }
+}

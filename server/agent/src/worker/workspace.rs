@@ -1,0 +1,134 @@
+//! Workspaces: one folder per slot, empty at the start of each attempt, cleared off the critical path.
+//!
+//! **Invariant:** what one attempt left is never seen by the next, even while it is still being removed.
+
+use crate::executor::Executor;
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::spawn_blocking;
+use tokio_util::task::TaskTracker;
+
+/// The workspaces of this agent.
+pub struct Workspaces {
+    folder: PathBuf,
+    trash: PathBuf,
+    next: AtomicU64,
+    tasks: TaskTracker,
+}
+
+impl Workspaces {
+    /// Opens the folder; what an earlier run left is put aside and removed behind the answer.
+    ///
+    /// # Errors
+    /// When the folders cannot be made.
+    pub fn open(folder: PathBuf, tasks: TaskTracker) -> io::Result<Self> {
+        let trash = folder.join("trash");
+        std::fs::create_dir_all(&trash)?;
+        Ok(Self {
+            folder,
+            trash,
+            next: AtomicU64::new(0),
+            tasks,
+        })
+    }
+
+    /// Removes what an earlier run of this agent left, behind the answer.
+    pub fn sweep(self: &Arc<Self>, executor: Option<Arc<dyn Executor>>) {
+        let mut old = Vec::new();
+        for folder in [&self.trash, &self.folder] {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            old.extend(entries.map(|e| e.path()).filter(|p| *p != self.trash));
+        }
+        for path in old {
+            match self.aside(&path) {
+                Ok(aside) => self.remove(aside, executor.clone()),
+                Err(e) => tracing::warn!("The old workspace {} cannot be put aside: {e}", path.display()),
+            }
+        }
+    }
+
+    /// The empty workspace of a slot.
+    ///
+    /// # Errors
+    /// When it cannot be made, or what was there cannot be put aside.
+    pub fn make(self: &Arc<Self>, slot: usize, executor: Option<&Arc<dyn Executor>>) -> io::Result<PathBuf> {
+        let path = self.folder.join(format!("slot-{slot}"));
+        let build = || DirBuilder::new().mode(0o755).create(&path);
+        match build() {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                self.clear(&path, executor);
+                build()?;
+            }
+            other => other?,
+        }
+        Ok(path)
+    }
+
+    /// Takes a workspace away: at once where it is empty, else put aside at once and removed behind the answer.
+    pub fn clear(self: &Arc<Self>, path: &Path, executor: Option<&Arc<dyn Executor>>) {
+        if std::fs::remove_dir(path).is_ok() {
+            return;
+        }
+        match self.aside(path) {
+            Ok(aside) => self.remove(aside, executor.cloned()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => tracing::warn!("The workspace {} cannot be put aside: {e}", path.display()),
+        }
+    }
+
+    fn aside(&self, path: &Path) -> io::Result<PathBuf> {
+        loop {
+            let aside = self.trash.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+            if path == aside {
+                return Ok(aside);
+            }
+            if !aside.exists() {
+                return std::fs::rename(path, &aside).map(|()| aside);
+            }
+        }
+    }
+
+    fn remove(&self, path: PathBuf, executor: Option<Arc<dyn Executor>>) {
+        self.tasks.spawn(async move {
+            let mut done = emptied(path.clone()).await;
+            if done.is_err()
+                && let Some(executor) = executor
+            {
+                // Files that a container made may be root's while this agent is not.
+                executor.release(&path).await;
+                done = emptied(path.clone()).await;
+            }
+            if let Err(e) = done {
+                tracing::warn!("The old workspace {} cannot be removed: {e}", path.display());
+            }
+        });
+    }
+}
+
+async fn emptied(path: PathBuf) -> io::Result<()> {
+    spawn_blocking(move || match std::fs::remove_dir_all(&path) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            unlock(&path)?;
+            std::fs::remove_dir_all(&path)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    })
+    .await?
+}
+
+/// Makes all folders writable: caches of modules are read-only, also for who made them.
+fn unlock(folder: &Path) -> io::Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            unlock(&entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The console store: every byte of every attempt in one append-only file each, with a small index beside it (DESIGN §6).
+//!
+//! `DATA/console/{attempt/1000}/{attempt}.out` holds the bytes, `.idx` marks of stream and time and the count of lines at
+//! every 64 KiB. Writers append by offset, readers see what is written at once, the agent is told what is durable.
+//!
+//! **Invariant:** offset n of a console is the same byte for ever; the index can be made again from the bytes, but for
+//! times; a reader never holds a lock while it reads a file, so it never holds up a writer.
+
+mod durable;
+mod file;
+mod index;
+mod lines;
+mod rebuild;
+mod record;
+mod store;
+
+pub use lines::TailOf;
+pub use store::{Consoles, Options};
+
+/// A step's place in its attempt's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// First byte.
+    pub from: u64,
+    /// Bytes; may reach beyond what is stored while the step runs.
+    pub len: u64,
+}
+
+impl Extent {
+    /// From a byte on, to wherever the file ends.
+    #[must_use]
+    pub fn open(from: u64) -> Self {
+        Self {
+            from,
+            len: u64::MAX - from,
+        }
+    }
+
+    /// The first byte behind it.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        self.from.saturating_add(self.len)
+    }
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is stored (not yet durable); the file ends at `received`.
+    Received {
+        /// Bytes stored in all.
+        received: u64,
+    },
+    /// All of it was there already.
+    Duplicate {
+        /// Bytes stored in all.
+        received: u64,
+    },
+    /// It begins beyond the end: send again from `expected`.
+    Gap {
+        /// Bytes stored in all.
+        expected: u64,
+    },
+}
+
+/// What became of closing a console by length and digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// Every byte is there, on disk, and the digest is the agent's.
+    Complete,
+    /// It is not: `have` bytes are stored. Fewer than the length: send again from there. As many: the bytes differ.
+    Mismatch {
+        /// Bytes stored in all.
+        have: u64,
+    },
+}
+
+/// Where a console stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Bytes stored and readable.
+    pub len: u64,
+    /// Whether no more will come.
+    pub ended: bool,
+}
+
+/// Why bytes are missing in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum GapReason {
+    /// The engine or the agent went away with output it had not written.
+    Crash = 1,
+    /// The console's limit was reached.
+    Limit = 2,
+    /// The stored file has lost them.
+    File = 3,
+}
+
+impl GapReason {
+    /// The reason as a sentence for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Crash => {
+                "The engine or the agent stopped before it had written them; what is before and after is complete."
+            }
+            Self::Limit => "The console's limit was reached here; the step went on.",
+            Self::File => "The stored file has lost them; what is shown is complete up to here.",
+        }
+    }
+
+    fn from_code(code: u64) -> Self {
+        match code {
+            1 => Self::Crash,
+            2 => Self::Limit,
+            _ => Self::File,
+        }
+    }
+}

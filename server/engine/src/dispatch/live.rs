@@ -1,0 +1,132 @@
+//! Who is connected, and who holds which attempt: a memory of rows, so that no frame of output needs a read.
+//!
+//! **Invariant:** an agent has one connection; a newer one ends the older.
+
+use domain::lifecycle::Fence;
+use domain::{AgentId, AttemptId, StepId};
+use protocol::ToAgent;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// One connection's own mark: tells it apart from its successor, and when to go.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub serial: u64,
+    pub replaced: CancellationToken,
+}
+
+struct Connected {
+    peer: Peer,
+    out: mpsc::UnboundedSender<ToAgent>,
+}
+
+#[derive(Default)]
+struct Tables {
+    serial: u64,
+    peers: HashMap<AgentId, Connected>,
+    attempts: HashMap<AttemptId, Held>,
+}
+
+struct Held {
+    agent: AgentId,
+    epoch: i64,
+    /// The step that runs and where its output begins.
+    step: Option<(StepId, u64)>,
+}
+
+#[derive(Default)]
+pub(super) struct Live(Mutex<Tables>);
+
+impl Live {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Every change below is one insert or remove: a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection of an agent; the old one is told to go.
+    pub fn join(&self, agent: AgentId) -> (Peer, mpsc::UnboundedReceiver<ToAgent>) {
+        let (out, rx) = mpsc::unbounded_channel();
+        let mut t = self.tables();
+        t.serial += 1;
+        let peer = Peer {
+            serial: t.serial,
+            replaced: CancellationToken::new(),
+        };
+        if let Some(old) = t.peers.insert(
+            agent,
+            Connected {
+                peer: peer.clone(),
+                out,
+            },
+        ) {
+            old.peer.replaced.cancel();
+        }
+        (peer, rx)
+    }
+
+    /// The connection is over; answers whether it was still the agent's present one.
+    pub fn leave(&self, agent: AgentId, peer: &Peer) -> bool {
+        let mut t = self.tables();
+        let present = t.peers.get(&agent).is_some_and(|c| c.peer.serial == peer.serial);
+        if present {
+            t.peers.remove(&agent);
+        }
+        present
+    }
+
+    /// Sends to an agent if it is connected; who is not gets it at its next hello.
+    pub fn tell(&self, agent: AgentId, message: ToAgent) {
+        if let Some(c) = self.tables().peers.get(&agent) {
+            let _ = c.out.send(message);
+        }
+    }
+
+    /// An agent holds an attempt from now on.
+    pub fn begin(&self, fence: Fence, agent: AgentId) {
+        self.tables().attempts.insert(
+            fence.attempt,
+            Held {
+                agent,
+                epoch: fence.epoch,
+                step: None,
+            },
+        );
+    }
+
+    /// Nobody holds it any more.
+    pub fn end(&self, attempt: AttemptId) {
+        self.tables().attempts.remove(&attempt);
+    }
+
+    /// Who holds an attempt, and by which fence.
+    pub fn holder(&self, attempt: AttemptId) -> Option<(AgentId, Fence)> {
+        self.tables().attempts.get(&attempt).map(|h| {
+            (
+                h.agent,
+                Fence {
+                    attempt,
+                    epoch: h.epoch,
+                },
+            )
+        })
+    }
+
+    /// A step of an attempt has begun at this byte.
+    pub fn step_started(&self, attempt: AttemptId, step: StepId, from: u64) {
+        if let Some(h) = self.tables().attempts.get_mut(&attempt) {
+            h.step = Some((step, from));
+        }
+    }
+
+    /// Where the running step's output begins, if that was heard since this server started.
+    pub fn step_from(&self, attempt: AttemptId, step: StepId) -> Option<u64> {
+        self.tables()
+            .attempts
+            .get(&attempt)?
+            .step
+            .filter(|(s, _)| *s == step)
+            .map(|(_, from)| from)
+    }
+}

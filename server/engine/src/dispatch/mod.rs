@@ -1,0 +1,190 @@
+//! Dispatch: speaks with agents, tells them what effects ask, and writes what they report.
+//!
+//! **Invariant:** who an agent is comes from its connection alone; a message about an attempt is taken only under the
+//! attempt's present fence; an acknowledgement leaves only after the commit.
+
+mod assignment;
+mod hello;
+mod live;
+mod report;
+mod session;
+mod sweep;
+mod translate;
+
+pub use hello::credential_hash;
+pub use session::Frame;
+
+use crate::clock::SharedClock;
+use crate::console::Consoles;
+use crate::queue::Outward;
+use crate::scheduler::place_waiting;
+use crate::store::Store;
+use domain::lifecycle::Effect;
+use domain::{AgentId, AttemptId};
+use futures::FutureExt;
+use live::{Live, Peer};
+use protocol::ToAgent;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Times and addresses dispatch goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of this server, for labels of containers.
+    pub server: String,
+    /// Where people reach this server, without a slash at the end.
+    pub public_url: String,
+    /// Whether local sources are allowed.
+    pub allow_local: bool,
+    /// Milliseconds between heartbeats.
+    pub heartbeat_ms: i64,
+    /// Milliseconds without a word after which an agent is unreachable.
+    pub unreachable_ms: i64,
+    /// Milliseconds a lease lasts.
+    pub lease_ms: i64,
+    /// Milliseconds between TERM and KILL.
+    pub grace_ms: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: "caracal".into(),
+            public_url: "http://127.0.0.1:7420".into(),
+            allow_local: false,
+            heartbeat_ms: 5_000,
+            unreachable_ms: 15_000,
+            lease_ms: 600_000,
+            grace_ms: 5_000,
+        }
+    }
+}
+
+/// Speaks with agents. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatch {
+    store: Store,
+    clock: SharedClock,
+    consoles: Consoles,
+    out: Outward,
+    settings: Arc<Settings>,
+    live: Arc<Live>,
+}
+
+impl Dispatch {
+    /// A dispatch over a store; start its loops with [`Dispatch::run`].
+    #[must_use]
+    pub fn new(store: Store, clock: SharedClock, consoles: Consoles, out: Outward, settings: Settings) -> Self {
+        Self {
+            store,
+            clock,
+            consoles,
+            out,
+            settings: Arc::new(settings),
+            live: Arc::default(),
+        }
+    }
+
+    /// Runs until told to stop: effects out, durable offsets out, overdue leases and deadlines in.
+    pub async fn run(
+        self,
+        mut effects: mpsc::UnboundedReceiver<Effect>,
+        mut durable: mpsc::UnboundedReceiver<(AttemptId, u64)>,
+        stop: CancellationToken,
+    ) {
+        let sweeper = tokio::spawn(self.clone().sweep(stop.clone()));
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                n = effects.recv_many(&mut batch, 256) => {
+                    if n == 0 { break }
+                    self.act(std::mem::take(&mut batch)).await;
+                }
+                Some((attempt, offset)) = durable.recv() => self.tell_durable(attempt, offset),
+            }
+        }
+        let _ = sweeper.await;
+    }
+
+    /// Hands out what waits, in a write of its own, and tells the agents.
+    pub async fn place(&self) {
+        let lease_ms = self.settings.lease_ms;
+        let clock = self.clock.clone();
+        let placed = self.store.write(move |tx| {
+            let now = clock.now();
+            place_waiting(tx, lease_ms, now).boxed()
+        });
+        match placed.await {
+            Ok(effects) => self.out.send(effects),
+            Err(e) => tracing::error!(error = %e, "Cannot place waiting jobs: {e}"),
+        }
+    }
+
+    async fn act(&self, effects: Vec<Effect>) {
+        let mut place = false;
+        for effect in effects {
+            match effect {
+                Effect::Assign { agent, fence } => self.assign(agent, fence).await,
+                Effect::Abort { agent, fence } => self.tell(
+                    agent,
+                    ToAgent::Abort {
+                        fence: translate::fence(fence),
+                    },
+                ),
+                Effect::Forget { agent, fence } => {
+                    self.live.end(fence.attempt);
+                    self.tell(
+                        agent,
+                        ToAgent::Forget {
+                            fence: translate::fence(fence),
+                        },
+                    );
+                    // No more output will be taken of it: whoever follows its console is told.
+                    self.consoles.ended(fence.attempt);
+                }
+                Effect::SlotFreed { .. } | Effect::JobsReady { .. } => place = true,
+                Effect::NewAttempt { .. } | Effect::TaskEnded { .. } => {}
+            }
+        }
+        if place {
+            self.place().await;
+        }
+    }
+
+    /// Reads the whole assignment and sends it. When it cannot be read, the lease ends it; when the agent is not
+    /// connected, its next hello gets it.
+    async fn assign(&self, agent: AgentId, fence: domain::lifecycle::Fence) {
+        match assignment::read(&self.store, &self.settings, fence).await {
+            Ok(Some(a)) => {
+                self.live.begin(fence, agent);
+                self.tell(agent, ToAgent::Assign(Box::new(a)));
+            }
+            Ok(None) => {}
+            Err(e) => {
+                tracing::error!(attempt.id = %fence.attempt, error = %e, "Cannot read attempt {}: {e}", fence.attempt)
+            }
+        }
+    }
+
+    fn tell(&self, agent: AgentId, message: ToAgent) {
+        self.live.tell(agent, message);
+    }
+
+    fn tell_durable(&self, attempt: AttemptId, offset: u64) {
+        if let Some((agent, fence)) = self.live.holder(attempt) {
+            self.tell(
+                agent,
+                ToAgent::Durable {
+                    fence: translate::fence(fence),
+                    offset,
+                },
+            );
+        }
+    }
+
+    fn join(&self, agent: AgentId) -> (Peer, mpsc::UnboundedReceiver<ToAgent>) {
+        self.live.join(agent)
+    }
+}

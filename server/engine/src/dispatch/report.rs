@@ -1,0 +1,293 @@
+//! What agents report, written: states, checkouts, line counts, and the end of an attempt once its output is whole.
+//!
+//! **Invariant:** an attempt does not end in the rows before every byte it reported is stored and its digest agrees; a
+//! refused report is acknowledged and followed by `Forget`, so that it is not sent for ever.
+
+use super::session::{Reports, Session};
+use super::{Dispatch, translate};
+use crate::console::{Extent, Finished};
+use crate::queue::apply;
+use crate::scheduler::place_waiting;
+use crate::store::audit::Entry;
+use crate::store::tasks::load_by_attempt;
+use crate::store::{Batch, Result, Tx};
+use domain::lifecycle::{Effect, Event, Refused, TaskState};
+use domain::{AgentId, AttemptId, Timestamp};
+use futures::FutureExt;
+use protocol::{AttemptEvent, Fence, ToAgent};
+use std::collections::BTreeMap;
+
+/// One attempt's events of a round.
+#[derive(Clone)]
+struct Group {
+    fence: Fence,
+    last: u64,
+    events: Vec<AttemptEvent>,
+}
+
+/// What a round came to.
+#[derive(Default)]
+struct Recorded {
+    effects: Vec<Effect>,
+    /// Holds that are not (any more) this agent's.
+    forget: Vec<Fence>,
+    /// Attempts that have ended.
+    ended: Vec<AttemptId>,
+}
+
+impl Dispatch {
+    /// Takes a report into the round, or holds it back when it ends an attempt whose output is not whole.
+    pub(super) async fn report(
+        &self,
+        session: &mut Session,
+        fence: Fence,
+        n: u64,
+        mut event: AttemptEvent,
+        reports: &mut Reports,
+        answers: &mut Vec<ToAgent>,
+    ) {
+        if let AttemptEvent::Ended { length, digest, .. } = &event
+            && self.live.holder(fence.attempt) == Some((session.agent, translate::held(fence)))
+        {
+            match self.close(fence.attempt, *length, digest).await {
+                Ok(Finished::Complete) => {
+                    session.asked.remove(&fence);
+                }
+                // As many bytes, but others: the agent has let them go, so asking again is idle. The attempt ends, and the
+                // missing digest in its row says that its output was not proved whole.
+                Ok(Finished::Mismatch { have }) if have >= *length => {
+                    tracing::error!(attempt.id = %fence.attempt, "The output of attempt {} is not what its agent wrote", fence.attempt);
+                    self.consoles.ended(fence.attempt);
+                    session.asked.remove(&fence);
+                    if let AttemptEvent::Ended { digest, .. } = &mut event {
+                        digest.clear();
+                    }
+                }
+                Ok(Finished::Mismatch { have }) => {
+                    tracing::warn!(attempt.id = %fence.attempt, have, length, "Output of attempt {} is not whole", fence.attempt);
+                    session.asked.insert(fence, have);
+                    answers.push(ToAgent::Rewind { fence, offset: have });
+                    session.unfinished.insert(fence, (n, event));
+                    return;
+                }
+                Err(e) => {
+                    tracing::error!(attempt.id = %fence.attempt, error = %e, "Cannot close the console of attempt {}: {e}", fence.attempt);
+                    session.unfinished.insert(fence, (n, event));
+                    return;
+                }
+            }
+        }
+        reports.push((fence, n, event));
+    }
+
+    async fn close(&self, attempt: AttemptId, length: u64, digest: &str) -> std::io::Result<Finished> {
+        if length == 0 {
+            // No output, no file.
+            self.consoles.ended(attempt);
+            return Ok(Finished::Complete);
+        }
+        let consoles = self.consoles.clone();
+        let digest = u64::from_str_radix(digest, 16).unwrap_or_default();
+        let closed = tokio::task::spawn_blocking(move || consoles.finish(attempt, length, digest)).await;
+        closed.unwrap_or_else(|e| Err(std::io::Error::other(e)))
+    }
+
+    /// Writes a round of reports in one transaction, places what that made possible, and acknowledges. `false` when it
+    /// could not be written: the connection must end then, for a later acknowledgement would cover what is not there.
+    #[must_use]
+    pub(super) async fn record(&self, session: &Session, reports: Reports, answers: &mut Vec<ToAgent>) -> bool {
+        let mut groups: BTreeMap<Fence, Group> = BTreeMap::new();
+        for (fence, n, event) in reports {
+            let g = groups.entry(fence).or_insert(Group {
+                fence,
+                last: n,
+                events: Vec::new(),
+            });
+            g.last = g.last.max(n);
+            g.events.push(event);
+        }
+        let groups: Vec<Group> = groups.into_values().collect();
+        let lines = self.count_lines(&groups);
+        let (agent, clock, lease_ms) = (session.agent, self.clock.clone(), self.settings.lease_ms);
+        let asked = groups.clone();
+        let written = self.store.write(move |tx| {
+            let (groups, lines, now) = (asked.clone(), lines.clone(), clock.now());
+            async move {
+                let mut out = Recorded::default();
+                for g in &groups {
+                    record_one(tx, agent, g, now, &mut out).await?;
+                }
+                let mut batch = Batch::default();
+                for (step, n) in &lines {
+                    batch.push(
+                        "UPDATE steps SET lines = $1 WHERE id = $2",
+                        [(*n).into(), (*step).into()],
+                    );
+                }
+                tx.run(batch).await?;
+                let frees = |e: &Effect| matches!(e, Effect::SlotFreed { .. } | Effect::JobsReady { .. });
+                if out.effects.iter().any(frees) {
+                    out.effects.retain(|e| !frees(e));
+                    out.effects.extend(place_waiting(tx, lease_ms, now).await?);
+                }
+                Ok(out)
+            }
+            .boxed()
+        });
+        match written.await {
+            Ok(out) => {
+                for attempt in out.ended {
+                    self.live.end(attempt);
+                }
+                answers.extend(groups.iter().map(|g| ToAgent::Ack {
+                    fence: g.fence,
+                    n: g.last,
+                }));
+                answers.extend(out.forget.into_iter().map(|fence| ToAgent::Forget { fence }));
+                self.out.send(out.effects);
+                true
+            }
+            // Not acknowledged: the agent keeps the reports and sends them again at its next hello.
+            Err(e) => {
+                tracing::error!(agent.id = %agent, error = %e, "Cannot write what agent {agent} reports: {e}");
+                false
+            }
+        }
+    }
+
+    /// Lines of each step that ended in this round. Where its start was not heard by this server, views count them.
+    fn count_lines(&self, groups: &[Group]) -> Vec<(i64, i64)> {
+        let mut out = Vec::new();
+        for g in groups {
+            for event in &g.events {
+                match event {
+                    AttemptEvent::StepStarted { step, from, .. } => {
+                        self.live.step_started(g.fence.attempt, *step, *from)
+                    }
+                    AttemptEvent::StepEnded(end) => {
+                        let from = self.live.step_from(g.fence.attempt, end.step).unwrap_or(end.until);
+                        if end.until <= from {
+                            continue;
+                        }
+                        let extent = Extent {
+                            from,
+                            len: end.until - from,
+                        };
+                        if let Ok(n) = self.consoles.count(g.fence.attempt, extent) {
+                            out.push((end.step.0, i64::try_from(n).unwrap_or(i64::MAX)));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        out
+    }
+}
+
+async fn record_one(tx: &mut Tx, agent: AgentId, g: &Group, now: Timestamp, out: &mut Recorded) -> Result<()> {
+    let Some(task) = load_by_attempt(tx, g.fence.attempt).await? else {
+        out.forget.push(g.fence);
+        return Ok(());
+    };
+    let fence = translate::held(g.fence);
+    let events = g
+        .events
+        .iter()
+        .map(|e| Event::Agent {
+            fence,
+            agent,
+            event: translate::event(e),
+        })
+        .collect();
+    let applied = apply(tx, task, events, None, now).await?;
+    out.effects.extend(applied.effects);
+    for (event, why) in g.events.iter().zip(&applied.refused) {
+        match (event, why) {
+            (
+                AttemptEvent::CheckedOut {
+                    revision,
+                    message,
+                    author,
+                },
+                None,
+            ) => {
+                let mut batch = Batch::default();
+                batch.push(
+                    "UPDATE tasks SET message = COALESCE(message, $1), author = COALESCE(author, $2), \
+                     revision = COALESCE(revision, $3), version = version + 1 WHERE id = $4",
+                    [
+                        translate::text(message).into(),
+                        translate::text(author).into(),
+                        translate::text(revision).into(),
+                        task.0.into(),
+                    ],
+                );
+                tx.run(batch).await?;
+            }
+            (AttemptEvent::Ended { length, digest, .. }, None) => {
+                let mut batch = Batch::default();
+                batch.push(
+                    "UPDATE attempts SET console_bytes = $1, console_acked = $1, console_digest = $2 WHERE id = $3",
+                    [
+                        (*length as i64).into(),
+                        Some(digest.clone()).filter(|d| !d.is_empty()).into(),
+                        g.fence.attempt.0.into(),
+                    ],
+                );
+                tx.run(batch).await?;
+            }
+            (_, Some(why)) => refused(tx, task.0, agent, g.fence, why, now, out).await?,
+            (_, None) => {}
+        }
+    }
+    if applied.task.as_ref().is_some_and(|t| has_ended(t, g.fence.attempt)) {
+        out.ended.push(g.fence.attempt);
+    }
+    Ok(())
+}
+
+fn has_ended(task: &TaskState, attempt: AttemptId) -> bool {
+    task.jobs
+        .iter()
+        .all(|j| j.attempt.id != attempt || j.attempt.finished_at.is_some())
+}
+
+/// A refused report leaves a trace, and its hold is over unless it merely came out of order.
+async fn refused(
+    tx: &mut Tx,
+    task: i64,
+    agent: AgentId,
+    fence: Fence,
+    why: &Refused,
+    now: Timestamp,
+    out: &mut Recorded,
+) -> Result<()> {
+    tracing::warn!(agent.id = %agent, attempt.id = %fence.attempt, task.id = task, "Refused a report of agent {agent}: {why}");
+    tx.audit(Entry {
+        at: now,
+        actor_kind: "agent",
+        actor_id: Some(agent.0),
+        actor_name: None,
+        ip: None,
+        action: "attempt.report",
+        object: Some("attempt"),
+        object_id: Some(fence.attempt.0),
+        after: Some(why.to_string()),
+        result: "refused",
+    })
+    .await?;
+    if matches!(why, Refused::OutOfOrder(_)) {
+        // The rightful holder makes no sense: it shall forget the attempt, and the attempt is lost.
+        let gone = Event::AgentForgot {
+            attempt: fence.attempt,
+            epoch: fence.epoch,
+        };
+        out.effects
+            .extend(apply(tx, domain::TaskId(task), vec![gone], None, now).await?.effects);
+    }
+    if !out.forget.contains(&fence) {
+        out.forget.push(fence);
+    }
+    Ok(())
+}

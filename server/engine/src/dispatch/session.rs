@@ -1,0 +1,336 @@
+//! One agent's connection: hello, then messages both ways until it ends or is replaced.
+//!
+//! **Invariant:** whatever arrives together is written together; output is stored before the event that follows it is.
+
+use super::hello::{Hello, common, is_known};
+use super::live::Peer;
+use super::{Dispatch, translate};
+use crate::console::Appended;
+use crate::store::agents;
+use bytes::Bytes;
+use domain::AgentId;
+use domain::status::AgentStatus;
+use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, ToAgent, decode, encode};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What a socket carries, whoever owns the socket.
+#[derive(Debug, Clone)]
+pub enum Frame {
+    /// A message.
+    Text(String),
+    /// Output.
+    Binary(Bytes),
+}
+
+/// How long a connection may take to say hello.
+const HELLO: Duration = Duration::from_secs(10);
+/// Most messages written in one go.
+const TOGETHER: usize = 256;
+
+/// An attempt's events of one round, in order.
+pub(super) type Reports = Vec<(Fence, u64, AttemptEvent)>;
+
+/// What a session keeps for itself.
+pub(super) struct Session {
+    pub agent: AgentId,
+    /// Reports of an end whose output is not all here yet.
+    pub unfinished: HashMap<Fence, (u64, AttemptEvent)>,
+    /// From where output was asked for again and has not come: once, and once more with each heartbeat, so that a full
+    /// disk or a lost frame is not answered by a storm.
+    pub asked: HashMap<Fence, u64>,
+    /// The number of the last report of each attempt that goes on.
+    pub last: HashMap<Fence, u64>,
+}
+
+impl Session {
+    /// Whether a report leaves one out. An acknowledgement covers all numbers below its own, so none may be missing.
+    fn skips(&mut self, fence: Fence, n: u64, event: &AttemptEvent) -> bool {
+        let skips = self.last.insert(fence, n).is_some_and(|last| n > last + 1);
+        if matches!(event, AttemptEvent::Ended { .. }) {
+            self.last.remove(&fence);
+        }
+        skips
+    }
+}
+
+impl Dispatch {
+    /// Serves one connection to its end.
+    pub async fn serve<I, O>(&self, incoming: I, mut outgoing: O)
+    where
+        I: Stream<Item = Frame> + Send + Unpin,
+        O: Sink<Frame> + Send + Unpin,
+    {
+        let mut incoming = incoming;
+        let Ok(Some(Frame::Text(text))) = tokio::time::timeout(HELLO, incoming.next()).await else {
+            return;
+        };
+        let hello = match decode::<FromAgent>(&text) {
+            Ok(FromAgent::Hello {
+                versions,
+                agent,
+                credential,
+                have,
+                facts,
+                labels,
+                slots,
+                ..
+            }) => Hello {
+                versions,
+                agent,
+                credential,
+                have,
+                facts,
+                labels,
+                slots,
+            },
+            _ => return refuse(&mut outgoing, "The first message is not a hello.").await,
+        };
+        match is_known(&self.store, hello.agent, &hello.credential).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(agent.id = %hello.agent, "Refused an agent with a wrong credential");
+                return refuse(
+                    &mut outgoing,
+                    "This server does not know this agent, or its credential is wrong.",
+                )
+                .await;
+            }
+            Err(e) => return refuse(&mut outgoing, &e.public().to_string()).await,
+        }
+        let Some(version) = common(&hello.versions) else {
+            let ours = protocol::VERSIONS;
+            let reason = format!(
+                "No common protocol version: the server speaks {ours:?}, the agent {:?}.",
+                hello.versions
+            );
+            return refuse(&mut outgoing, &reason).await;
+        };
+        let agent = hello.agent;
+        // Joined before the write, so that what is placed in it finds this connection.
+        let (peer, mut orders) = self.join(agent);
+        let number = match self.agree(hello, version).await {
+            Ok(agreed) => {
+                for message in &agreed.first {
+                    if outgoing.feed(Frame::Text(encode(message))).await.is_err() {
+                        break;
+                    }
+                }
+                let _ = outgoing.flush().await;
+                agreed.session
+            }
+            Err(e) => {
+                self.live.leave(agent, &peer);
+                return refuse(&mut outgoing, &e.public().to_string()).await;
+            }
+        };
+        tracing::info!(agent.id = %agent, session = number, "Agent {agent} is connected");
+        let session = Session {
+            agent,
+            unfinished: HashMap::new(),
+            asked: HashMap::new(),
+            last: HashMap::new(),
+        };
+        self.talk(session, &peer, &mut orders, incoming, &mut outgoing).await;
+        if self.live.leave(agent, &peer) {
+            self.unheard(agent, number).await;
+        }
+        let _ = outgoing.close().await;
+        tracing::info!(agent.id = %agent, session = number, "Agent {agent} is disconnected");
+    }
+
+    async fn talk<I, O>(
+        &self,
+        mut session: Session,
+        peer: &Peer,
+        orders: &mut mpsc::UnboundedReceiver<ToAgent>,
+        mut incoming: I,
+        outgoing: &mut O,
+    ) where
+        I: Stream<Item = Frame> + Send + Unpin,
+        O: Sink<Frame> + Send + Unpin,
+    {
+        let silence = Duration::from_millis(self.settings.unreachable_ms.unsigned_abs());
+        let mut answers: Vec<ToAgent> = Vec::new();
+        let mut orders_batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = peer.replaced.cancelled() => {
+                    let reason = "A newer connection of this agent has taken over.".to_owned();
+                    answers.push(ToAgent::Refused { reason });
+                    let _ = send(outgoing, &mut answers).await;
+                    return;
+                }
+                n = orders.recv_many(&mut orders_batch, TOGETHER) => {
+                    if n == 0 { return }
+                    answers.append(&mut orders_batch);
+                }
+                got = tokio::time::timeout(silence, incoming.next()) => {
+                    let Ok(Some(frame)) = got else { return };
+                    let mut reports: Reports = Vec::new();
+                    if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
+                    // Whatever has arrived meanwhile goes into the same write.
+                    while reports.len() < TOGETHER {
+                        let Some(Some(frame)) = incoming.next().now_or_never() else { break };
+                        if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
+                    }
+                    if !reports.is_empty() && !self.record(&session, reports, &mut answers).await {
+                        return;
+                    }
+                }
+            }
+            if send(outgoing, &mut answers).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes one frame in; `false` ends the connection.
+    async fn take(
+        &self,
+        session: &mut Session,
+        frame: Frame,
+        reports: &mut Reports,
+        answers: &mut Vec<ToAgent>,
+    ) -> bool {
+        match frame {
+            Frame::Binary(bytes) => match OutputFrame::decode(bytes) {
+                Ok(output) => {
+                    self.output(session, &output, reports, answers).await;
+                    true
+                }
+                Err(e) => {
+                    tracing::warn!(agent.id = %session.agent, "Agent {} sent {e}", session.agent);
+                    false
+                }
+            },
+            Frame::Text(text) => {
+                match decode::<FromAgent>(&text) {
+                    Ok(FromAgent::Attempt { fence, n, event }) => {
+                        if session.skips(fence, n, &event) {
+                            tracing::warn!(agent.id = %session.agent, attempt.id = %fence.attempt, n, "Agent {} left out a report before its number {n}", session.agent);
+                            return false;
+                        }
+                        self.report(session, fence, n, event, reports, answers).await;
+                    }
+                    Ok(FromAgent::Heartbeat { .. }) => {
+                        answers.push(ToAgent::Extend);
+                        self.heard(session.agent);
+                        let me = session.agent;
+                        let mine = |f: &Fence| self.live.holder(f.attempt) == Some((me, translate::held(*f)));
+                        session.asked.retain(|f, _| mine(f));
+                        session.last.retain(|f, _| mine(f));
+                        // Of an attempt that ended but for its output, the end itself asks again.
+                        let asked = session
+                            .asked
+                            .iter()
+                            .filter(|(f, _)| !session.unfinished.contains_key(f));
+                        answers.extend(asked.map(|(f, o)| ToAgent::Rewind { fence: *f, offset: *o }));
+                        for (fence, (n, event)) in std::mem::take(&mut session.unfinished) {
+                            self.report(session, fence, n, event, reports, answers).await;
+                        }
+                    }
+                    Ok(FromAgent::Facts(facts)) => self.new_facts(session.agent, facts).await,
+                    // Unknown kinds are ignored; a second hello means nothing.
+                    Ok(_) | Err(_) => {}
+                }
+                true
+            }
+        }
+    }
+
+    /// Stores output; where it does not join on, the agent is told from where to send again.
+    async fn output(&self, session: &mut Session, o: &OutputFrame, reports: &mut Reports, answers: &mut Vec<ToAgent>) {
+        let holds = self.live.holder(o.fence.attempt) == Some((session.agent, translate::held(o.fence)));
+        if !holds {
+            answers.push(ToAgent::Forget { fence: o.fence });
+            return;
+        }
+        let stored = match self.consoles.append(o.fence.attempt, o.offset, &o.marks, &o.bytes) {
+            Ok(Appended::Received { received }) => {
+                session.asked.remove(&o.fence);
+                received
+            }
+            Ok(Appended::Duplicate { .. }) => return,
+            Ok(Appended::Gap { expected }) => {
+                if session.asked.insert(o.fence, expected) != Some(expected) {
+                    answers.push(ToAgent::Rewind {
+                        fence: o.fence,
+                        offset: expected,
+                    });
+                }
+                return;
+            }
+            Err(e) => {
+                // The agent keeps what is not acknowledged and is asked for it again with its next heartbeat.
+                tracing::error!(attempt.id = %o.fence.attempt, error = %e, "Cannot store output of attempt {}: {e}", o.fence.attempt);
+                session.asked.entry(o.fence).or_insert(o.offset);
+                return;
+            }
+        };
+        let is_whole =
+            |(_, event): &(u64, AttemptEvent)| matches!(event, AttemptEvent::Ended { length, .. } if *length <= stored);
+        if session.unfinished.get(&o.fence).is_some_and(is_whole)
+            && let Some((n, event)) = session.unfinished.remove(&o.fence)
+        {
+            self.report(session, o.fence, n, event, reports, answers).await;
+        }
+    }
+
+    fn heard(&self, agent: AgentId) {
+        let (store, clock, lease_ms) = (self.store.clone(), self.clock.clone(), self.settings.lease_ms);
+        // Not awaited: a heartbeat shall not wait for the disk, and the next one says the same.
+        tokio::spawn(async move {
+            let now = clock.now();
+            let written = store.write(move |tx| agents::heard(tx, agent, now, now.plus(lease_ms)).boxed());
+            if let Err(e) = written.await {
+                tracing::warn!(agent.id = %agent, error = %e, "Cannot note that agent {agent} was heard: {e}");
+            }
+        });
+    }
+
+    async fn new_facts(&self, agent: AgentId, facts: domain::agent::Facts) {
+        let now = self.clock.now();
+        let written = self.store.write(move |tx| {
+            let facts = facts.clone();
+            async move { agents::set_facts(tx, agent, &facts, now).await }.boxed()
+        });
+        match written.await {
+            // An engine that is back may take what waited for it.
+            Ok(()) => self.place().await,
+            Err(e) => tracing::error!(agent.id = %agent, error = %e, "Cannot note the facts of agent {agent}: {e}"),
+        }
+    }
+
+    async fn unheard(&self, agent: AgentId, session: i64) {
+        let now = self.clock.now();
+        let written = self
+            .store
+            .write(move |tx| agents::set_status(tx, agent, session, AgentStatus::Unreachable, now).boxed())
+            .await;
+        if let Err(e) = written {
+            tracing::error!(agent.id = %agent, error = %e, "Cannot note that agent {agent} is away: {e}");
+        }
+    }
+}
+
+async fn send<O: Sink<Frame> + Unpin>(outgoing: &mut O, messages: &mut Vec<ToAgent>) -> Result<(), ()> {
+    for m in messages.drain(..) {
+        outgoing.feed(Frame::Text(encode(&m))).await.map_err(|_| ())?;
+    }
+    outgoing.flush().await.map_err(|_| ())
+}
+
+async fn refuse<O: Sink<Frame> + Unpin>(outgoing: &mut O, reason: &str) {
+    let _ = send(
+        outgoing,
+        &mut vec![ToAgent::Refused {
+            reason: reason.to_owned(),
+        }],
+    )
+    .await;
+    let _ = outgoing.close().await;
+}

@@ -1,0 +1,13 @@
+//! The engine: store, events, queue, scheduler, dispatch, console and the services behind the ports.
+//!
+//! **Invariant:** calls go down this list and news comes back as rows in `events`; every write is one `store.write`.
+
+pub mod assembly;
+pub mod auth;
+pub mod clock;
+pub mod console;
+pub mod dispatch;
+pub mod queue;
+pub mod scheduler;
+pub mod services;
+pub mod store;

@@ -1,0 +1,177 @@
+//! Enqueueing: a plan, or an earlier task, becomes a task with all its rows.
+//!
+//! **Invariant:** a job's `ready_at` is set exactly when nothing of its own task holds it up any more.
+
+use crate::store::tasks::{self, NewJob, NewStep, NewTask, Runnable, Snapshot};
+use crate::store::{Error, NewEvent, Result, Tx};
+use domain::plan::{Job, Plan};
+use domain::status::{JobStatus, StepKind};
+use domain::task::{Cause, CauseKind};
+use domain::{TaskId, Timestamp, UserId};
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+
+/// Who makes a task, and how.
+#[derive(Debug, Clone)]
+pub struct Making {
+    /// The user.
+    pub user: UserId,
+    /// Their name.
+    pub by: String,
+    /// Why.
+    pub cause: CauseKind,
+    /// Branch wanted; the plan's when absent.
+    pub branch: Option<String>,
+    /// Exact commit wanted; the branch's head when absent.
+    pub revision: Option<String>,
+    /// Parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// −100 to 100.
+    pub priority: i64,
+}
+
+/// Makes a task of a plan, inside a write.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn create(tx: &mut Tx, source: &Runnable, making: &Making, now: Timestamp) -> Result<TaskId> {
+    let has_source = source.resolved.source.as_ref();
+    let resolving = has_source.is_some() && making.revision.is_none();
+    let branch = making
+        .branch
+        .clone()
+        .or_else(|| has_source.and_then(|s| s.branch.clone()));
+    let task = NewTask {
+        project: source.project,
+        plan: source.plan,
+        plan_revision: source.revision,
+        digest: source.digest.clone(),
+        cause: Cause {
+            kind: making.cause,
+            by: Some(making.by.clone()),
+            rerun_of: None,
+            firing_id: None,
+        },
+        created_by: Some(making.user),
+        build: making.revision.as_deref().map(short),
+        revision: making.revision.clone(),
+        message: None,
+        author: None,
+        reason_code: resolving.then(|| "resolving".to_owned()),
+        reason: None,
+        priority: making.priority,
+        parameters: making.parameters.clone(),
+        jobs: jobs(&source.resolved, resolving, &HashSet::new(), None, now)?,
+        branch,
+    };
+    insert(tx, &task, &making.by, now).await
+}
+
+/// Makes a task of an earlier one's snapshot, inside a write. With `failed_only`, jobs that passed count as passed.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn again(
+    tx: &mut Tx,
+    of: TaskId,
+    snapshot: &Snapshot,
+    failed_only: bool,
+    making: &Making,
+    now: Timestamp,
+) -> Result<TaskId> {
+    let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
+    let passed: HashSet<&str> = snapshot
+        .jobs
+        .iter()
+        .filter(|(_, s)| failed_only && **s == JobStatus::Passed)
+        .map(|(k, _)| k.as_str())
+        .collect();
+    let task = NewTask {
+        project: snapshot.project,
+        plan: snapshot.plan,
+        plan_revision: snapshot.plan_revision,
+        digest: snapshot.digest.clone(),
+        cause: Cause {
+            kind: CauseKind::Rerun,
+            by: Some(making.by.clone()),
+            rerun_of: Some(of),
+            firing_id: None,
+        },
+        created_by: Some(making.user),
+        build: snapshot.build.clone(),
+        revision: snapshot.revision.clone(),
+        branch: snapshot.branch.clone(),
+        message: snapshot.message.clone(),
+        author: snapshot.author.clone(),
+        reason_code: resolving.then(|| "resolving".to_owned()),
+        reason: None,
+        priority: snapshot.priority,
+        parameters: snapshot.parameters.clone(),
+        jobs: jobs(&snapshot.resolved, resolving, &passed, Some(of), now)?,
+    };
+    insert(tx, &task, &making.by, now).await
+}
+
+async fn insert(tx: &mut Tx, task: &NewTask, by: &str, now: Timestamp) -> Result<TaskId> {
+    let (id, _) = tasks::insert(tx, task, now).await?;
+    tx.emit(NewEvent {
+        at: now,
+        kind: "task.created",
+        subject: "task",
+        subject_id: id.0,
+        task_id: Some(id),
+        actor: Some(by.to_owned()),
+        body: json!({ "plan_id": task.plan, "cause": task.cause.kind }),
+    });
+    Ok(id)
+}
+
+/// The jobs to be. Those in `passed` stand there as passed in task `of`.
+fn jobs(
+    plan: &Plan,
+    resolving: bool,
+    passed: &HashSet<&str>,
+    of: Option<TaskId>,
+    now: Timestamp,
+) -> Result<Vec<NewJob>> {
+    plan.jobs
+        .iter()
+        .map(|job| {
+            let done = passed.contains(job.key.as_str());
+            let free = job.needs.iter().all(|n| passed.contains(n.as_str()));
+            Ok(NewJob {
+                key: job.key.clone(),
+                needs: job.needs.clone(),
+                spec: serde_json::to_string(job).map_err(|e| Error::corrupt("jobs", e))?,
+                requirements: tasks::demands(job),
+                timeout_ms: job.timeout_ms,
+                steps: steps(job, plan.source.is_some()),
+                ready_at: (free && !resolving && !done).then_some(now),
+                passed: of.filter(|_| done).map(|t| format!("Passed in #{t}; not run again.")),
+            })
+        })
+        .collect()
+}
+
+/// A job's steps: `prepare` (workspace and image), `checkout` when there is a source, then the plan's own.
+fn steps(job: &Job, source: bool) -> Vec<NewStep> {
+    let setup = ["prepare"].into_iter().chain(source.then_some("checkout"));
+    let setup = setup.enumerate().map(|(i, name)| NewStep {
+        kind: StepKind::Setup,
+        ordinal: i as i64,
+        name: name.to_owned(),
+        allow_failure: false,
+    });
+    let own = job.steps.iter().enumerate().map(|(i, s)| NewStep {
+        kind: StepKind::Step,
+        ordinal: i as i64,
+        name: s.name.clone(),
+        allow_failure: s.allow_failure,
+    });
+    setup.chain(own).collect()
+}
+
+/// The first twelve digits of a commit: what people call a build.
+pub(crate) fn short(revision: &str) -> String {
+    revision.chars().take(12).collect()
+}

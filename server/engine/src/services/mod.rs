@@ -1,0 +1,13 @@
+//! The ports of `domain`, implemented: authorise, ask the store, answer with views.
+//!
+//! **Invariant:** every method decides by `domain::auth::authorize` before it reads or writes.
+
+pub mod access;
+pub mod agents;
+pub mod console;
+mod ended;
+pub mod events;
+pub mod plans;
+pub mod queue;
+pub mod tasks;
+mod waiting;

@@ -1,0 +1,36 @@
+//! Persistence: one enum of two databases, one way to write, nouns as modules of functions named by intent.
+//!
+//! **Invariant:** the store reads no clock and knows no rule; times and ids of others are arguments, and every write goes
+//! through [`Store::write`].
+
+pub mod agents;
+pub mod audit;
+mod batch;
+pub mod logins;
+pub mod replays;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+
+mod db;
+mod error;
+mod events;
+mod open;
+pub mod places;
+pub mod plans;
+pub mod tasks;
+mod tx;
+mod write;
+
+pub use batch::{Batch, Value};
+pub use db::Db;
+pub use error::{Error, Result, fault_id};
+pub use events::NewEvent;
+pub use open::{Location, OpenError};
+pub use tx::Tx;
+pub use write::Store;
+
+pub(in crate::store) use tasks::word as tasks_word;
+
+pub(crate) use db::{on, on_tx};

@@ -1,0 +1,21 @@
+//! Tasks, jobs, attempts and steps in the database.
+//!
+//! **Invariant:** a row's status changes only by [`save`], from what `lifecycle::step` made of what [`load`] read.
+
+mod insert;
+mod list;
+mod runnable;
+mod running;
+mod state;
+mod view;
+mod waiting;
+
+pub(in crate::store) use view::word;
+
+pub use insert::{NewJob, NewStep, NewTask, Snapshot, insert, snapshot};
+pub use list::{Listed, list};
+pub use runnable::{Runnable, runnable};
+pub use running::{counts, running};
+pub use state::{Fresh, load, load_by_attempt, new_attempt, save};
+pub use view::{attempts_of, job_task, view, views};
+pub use waiting::{Resolving, Waiting, WaitingFilter, demands, held_back, ready, resolving, waiting_all};

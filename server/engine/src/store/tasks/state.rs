@@ -1,0 +1,301 @@
+//! The rows of one task as `lifecycle` wants them, and back.
+//!
+//! **Invariant:** what [`save`] writes is exactly what [`changes`] found; rows nobody touched are not written.
+
+use super::insert::{NewStep, push_steps};
+use super::view::word;
+use crate::store::{Batch, Error, Result, Tx, Value, on_tx};
+use domain::lifecycle::{AttemptState, Changes, JobState, Retry, StepState, TaskState};
+use domain::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
+use sqlx::FromRow;
+use std::collections::HashMap;
+
+#[derive(FromRow)]
+struct Row {
+    plan_id: i64,
+    t_status: String,
+    t_desired: String,
+    t_started: Option<i64>,
+    t_finished: Option<i64>,
+    t_reason: Option<String>,
+    j_id: i64,
+    j_key: String,
+    j_status: String,
+    j_desired: String,
+    j_reason: Option<String>,
+    j_started: Option<i64>,
+    j_finished: Option<i64>,
+    a_id: i64,
+    number: i64,
+    a_status: String,
+    outcome: Option<String>,
+    a_reason: Option<String>,
+    agent_id: Option<i64>,
+    epoch: i64,
+    lease_until: Option<i64>,
+    deadline_at: Option<i64>,
+    assigned_at: Option<i64>,
+    a_started: Option<i64>,
+    a_finished: Option<i64>,
+    executor: Option<String>,
+    s_id: Option<i64>,
+    kind: Option<String>,
+    ordinal: Option<i64>,
+    s_name: Option<String>,
+    s_status: Option<String>,
+    exit_code: Option<i64>,
+    signal: Option<i64>,
+    error: Option<String>,
+    allow_failure: Option<bool>,
+    s_started: Option<i64>,
+    s_finished: Option<i64>,
+    console_from: Option<i64>,
+    console_len: Option<i64>,
+}
+
+const LOAD: &str = "SELECT t.plan_id, t.status AS t_status, t.desired AS t_desired, t.started_at AS t_started, t.finished_at AS t_finished, \
+    t.reason AS t_reason, j.id AS j_id, j.key AS j_key, j.status AS j_status, j.desired AS j_desired, j.reason AS j_reason, \
+    j.started_at AS j_started, j.finished_at AS j_finished, a.id AS a_id, a.number, a.status AS a_status, a.outcome, \
+    a.reason AS a_reason, a.agent_id, a.epoch, a.lease_until, a.deadline_at, a.assigned_at, a.started_at AS a_started, \
+    a.finished_at AS a_finished, a.executor, s.id AS s_id, s.kind, s.ordinal, s.name AS s_name, s.status AS s_status, \
+    s.exit_code, s.signal, s.error, s.allow_failure, s.started_at AS s_started, s.finished_at AS s_finished, \
+    s.console_from, s.console_len \
+    FROM tasks t JOIN jobs j ON j.task_id = t.id JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt \
+    LEFT JOIN steps s ON s.attempt_id = a.id WHERE t.id = $1 \
+    ORDER BY j.ordinal, CASE s.kind WHEN 'setup' THEN 0 WHEN 'step' THEN 1 WHEN 'service' THEN 2 ELSE 3 END, s.ordinal";
+
+/// Reads a task for a change, and which plan it is of; `None` when there is none.
+///
+/// # Errors
+/// When the database fails or a row does not read.
+pub async fn load(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>> {
+    let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(LOAD).bind(id.0).fetch_all(c).await?);
+    let Some(first) = rows.first() else { return Ok(None) };
+    let plan = PlanId(first.plan_id);
+    let mut task = TaskState {
+        id,
+        status: word(&first.t_status, "tasks")?,
+        desired: word(&first.t_desired, "tasks")?,
+        started_at: first.t_started.map(Timestamp),
+        finished_at: first.t_finished.map(Timestamp),
+        reason: first.t_reason.clone(),
+        jobs: Vec::new(),
+    };
+    for row in rows {
+        if task.jobs.last().is_none_or(|j| j.id.0 != row.j_id) {
+            task.jobs.push(job(&row)?);
+        }
+        if let (Some(step), Some(job)) = (step(row)?, task.jobs.last_mut()) {
+            job.attempt.steps.push(step);
+        }
+    }
+    if task.jobs.len() > 1 {
+        let needs: Vec<(i64, i64)> = on_tx!(tx, c => sqlx::query_as(
+            "SELECT n.job_id, n.needs_id FROM job_needs n JOIN jobs j ON j.id = n.job_id WHERE j.task_id = $1 ORDER BY n.needs_id")
+            .bind(id.0).fetch_all(c).await?);
+        let mut by_job: HashMap<i64, Vec<JobId>> = HashMap::new();
+        for (job, need) in needs {
+            by_job.entry(job).or_default().push(JobId(need));
+        }
+        for job in &mut task.jobs {
+            job.needs = by_job.remove(&job.id.0).unwrap_or_default();
+        }
+    }
+    Ok(Some((task, plan)))
+}
+
+/// The task an attempt belongs to; `None` when there is no such attempt.
+///
+/// # Errors
+/// When the database fails.
+pub async fn load_by_attempt(tx: &mut Tx, attempt: AttemptId) -> Result<Option<TaskId>> {
+    let id: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT j.task_id FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.id = $1")
+        .bind(attempt.0).fetch_optional(c).await?);
+    Ok(id.map(TaskId))
+}
+
+fn job(r: &Row) -> Result<JobState> {
+    let attempt = AttemptState {
+        id: AttemptId(r.a_id),
+        number: r.number,
+        status: word(&r.a_status, "attempts")?,
+        outcome: r.outcome.as_deref().map(|o| word(o, "attempts")).transpose()?,
+        reason: r.a_reason.clone(),
+        agent: r.agent_id.map(AgentId),
+        epoch: r.epoch,
+        lease_until: r.lease_until.map(Timestamp),
+        deadline_at: r.deadline_at.map(Timestamp),
+        assigned_at: r.assigned_at.map(Timestamp),
+        started_at: r.a_started.map(Timestamp),
+        finished_at: r.a_finished.map(Timestamp),
+        executor: r.executor.as_deref().map(|o| word(o, "attempts")).transpose()?,
+        steps: Vec::new(),
+    };
+    Ok(JobState {
+        id: JobId(r.j_id),
+        key: r.j_key.clone(),
+        needs: Vec::new(),
+        status: word(&r.j_status, "jobs")?,
+        desired: word(&r.j_desired, "jobs")?,
+        reason: r.j_reason.clone(),
+        started_at: r.j_started.map(Timestamp),
+        finished_at: r.j_finished.map(Timestamp),
+        retry: Retry::default(),
+        attempt,
+    })
+}
+
+fn step(r: Row) -> Result<Option<StepState>> {
+    let Some(id) = r.s_id else { return Ok(None) };
+    Ok(Some(StepState {
+        id: StepId(id),
+        kind: word(r.kind.as_deref().unwrap_or_default(), "steps")?,
+        ordinal: r.ordinal.unwrap_or_default(),
+        name: r.s_name.unwrap_or_default(),
+        status: word(r.s_status.as_deref().unwrap_or_default(), "steps")?,
+        exit_code: r.exit_code,
+        signal: r.signal,
+        error: r.error,
+        allow_failure: r.allow_failure.unwrap_or_default(),
+        started_at: r.s_started.map(Timestamp),
+        finished_at: r.s_finished.map(Timestamp),
+        console_from: r.console_from.unwrap_or_default(),
+        console_len: r.console_len.unwrap_or_default(),
+    }))
+}
+
+/// Writes what differs.
+///
+/// # Errors
+/// When the database fails.
+pub fn save(batch: &mut Batch, task: TaskId, changes: &Changes<'_>) {
+    let at = |t: Option<Timestamp>| Value::Int(t.map(|t| t.0));
+    for s in &changes.steps {
+        batch.push(
+            "UPDATE steps SET status = $1, exit_code = $2, signal = $3, error = $4, console_from = $5, console_len = $6, \
+             started_at = $7, finished_at = $8 WHERE id = $9",
+            [
+                s.status.as_str().into(),
+                s.exit_code.into(),
+                s.signal.into(),
+                s.error.clone().into(),
+                s.console_from.into(),
+                s.console_len.into(),
+                at(s.started_at),
+                at(s.finished_at),
+                s.id.0.into(),
+            ],
+        );
+    }
+    for a in &changes.attempts {
+        batch.push(
+            "UPDATE attempts SET status = $1, outcome = $2, reason = $3, agent_id = $4, epoch = $5, lease_until = $6, \
+             deadline_at = $7, assigned_at = $8, started_at = $9, finished_at = $10, executor = $11 WHERE id = $12",
+            [
+                a.status.as_str().into(),
+                a.outcome.map(|o| o.as_str().to_owned()).into(),
+                a.reason.clone().into(),
+                a.agent.map(|g| g.0).into(),
+                a.epoch.into(),
+                at(a.lease_until),
+                at(a.deadline_at),
+                at(a.assigned_at),
+                at(a.started_at),
+                at(a.finished_at),
+                a.executor.map(|e| e.as_str().to_owned()).into(),
+                a.id.0.into(),
+            ],
+        );
+    }
+    for j in &changes.jobs {
+        batch.push(
+            "UPDATE jobs SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, attempt = $6, \
+             version = version + 1 WHERE id = $7",
+            [
+                j.status.as_str().into(),
+                j.desired.as_str().into(),
+                j.reason.clone().into(),
+                at(j.started_at),
+                at(j.finished_at),
+                j.attempt.number.into(),
+                j.id.0.into(),
+            ],
+        );
+    }
+    // The task's version rises with every change below it: it is what caches and pages compare.
+    match changes.task {
+        Some(t) => batch.push(
+            "UPDATE tasks SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, \
+             reason_code = NULL, version = version + 1 WHERE id = $6",
+            [
+                t.status.as_str().into(),
+                t.desired.as_str().into(),
+                t.reason.clone().into(),
+                at(t.started_at),
+                at(t.finished_at),
+                t.id.0.into(),
+            ],
+        ),
+        None => batch.push("UPDATE tasks SET version = version + 1 WHERE id = $1", [task.0.into()]),
+    }
+}
+
+/// Ids of an attempt just written.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its steps, in order.
+    pub steps: Vec<StepId>,
+}
+
+/// Writes another attempt of a job, its steps like the last one's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn new_attempt(
+    tx: &mut Tx,
+    job: &JobState,
+    number: i64,
+    not_before: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Fresh> {
+    let id: i64 = on_tx!(tx, c => sqlx::query_scalar(
+        "INSERT INTO attempts (job_id, number, status, epoch) VALUES ($1, $2, 'waiting', $3) RETURNING id")
+        .bind(job.id.0).bind(number).bind(job.attempt.epoch).fetch_one(c).await?);
+    let steps: Vec<NewStep> = job
+        .attempt
+        .steps
+        .iter()
+        .map(|s| NewStep {
+            kind: s.kind,
+            ordinal: s.ordinal,
+            name: s.name.clone(),
+            allow_failure: s.allow_failure,
+        })
+        .collect();
+    let mut batch = Batch::default();
+    push_steps(&mut batch, id, &steps, None, now);
+    batch.push(
+        "UPDATE jobs SET attempt = $1, ready_at = $2, not_before = $3 WHERE id = $4",
+        [
+            number.into(),
+            now.0.into(),
+            not_before.map(|t| t.0).into(),
+            job.id.0.into(),
+        ],
+    );
+    tx.run(batch).await?;
+    let ids: Vec<i64> = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT id FROM steps WHERE attempt_id = $1 \
+         ORDER BY CASE kind WHEN 'setup' THEN 0 WHEN 'step' THEN 1 WHEN 'service' THEN 2 ELSE 3 END, ordinal")
+        .bind(id).fetch_all(c).await?);
+    if ids.len() != steps.len() {
+        return Err(Error::corrupt("steps", "a new attempt's steps are not all there"));
+    }
+    Ok(Fresh {
+        attempt: AttemptId(id),
+        steps: ids.into_iter().map(StepId).collect(),
+    })
+}

@@ -1,0 +1,14 @@
+//! The engine over real databases (SQLite, and PostgreSQL where there is one) and real sessions with a fake agent: one binary, one module per area.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop there")]
+
+mod conformance;
+mod consoles;
+mod dispatch;
+mod faults;
+mod migrations;
+mod queue;
+mod reports;
+mod rerun;
+mod source;
+mod store;
+mod support;

@@ -1,0 +1,163 @@
+//! An engine with a test clock, a person of each role, and plans made through the port.
+
+use super::{Database, FakeAgent};
+use domain::auth::{Grant, Role, Via, Viewer};
+use domain::plan::view::NewPlan;
+use domain::status::{JobStatus, TaskStatus};
+use domain::task::{CauseKind, RunPlan, TaskView};
+use domain::{PlanId, TaskId, Timestamp, UserId};
+use engine::assembly::{Engine, Options};
+use engine::clock::TestClock;
+use engine::dispatch::Settings;
+use engine::store::Location;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// The instant tests begin at.
+pub const NOW: i64 = 1_795_000_000_000;
+
+/// A running engine.
+pub struct World {
+    /// Its data folder.
+    pub dir: TempDir,
+    /// Where its database is.
+    pub at: Location,
+    /// Its clock.
+    pub clock: Arc<TestClock>,
+    /// Itself.
+    pub engine: Engine,
+    /// A person with every right.
+    pub ana: Viewer,
+}
+
+impl World {
+    /// A fresh engine over SQLite.
+    pub async fn new() -> Self {
+        Self::on(Database::sqlite()).await
+    }
+
+    /// A fresh engine over this database.
+    pub async fn on(database: Database) -> Self {
+        let Database { dir, at } = database;
+        let clock = TestClock::at(NOW);
+        let engine = Self::open(&dir, &at, &clock).await;
+        let id = engine
+            .store
+            .write(|tx| Box::pin(async move { tx.insert_user("ana", "x", Role::Admin, Timestamp(NOW)).await }))
+            .await
+            .unwrap();
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana: viewer(id, Role::Admin),
+        }
+    }
+
+    async fn open(dir: &TempDir, at: &Location, clock: &Arc<TestClock>) -> Engine {
+        let options = Options {
+            database: at.clone(),
+            data: dir.path().to_owned(),
+            settings: Settings {
+                allow_local: true,
+                ..Settings::default()
+            },
+            clock: clock.clone(),
+        };
+        Engine::start(options).await.unwrap()
+    }
+
+    /// Stops the engine and starts another over the same folder.
+    pub async fn restart(self) -> Self {
+        let Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        } = self;
+        engine.stop().await;
+        let engine = Self::open(&dir, &at, &clock).await;
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        }
+    }
+
+    /// A plan of this document.
+    pub async fn plan(&self, document: &str) -> PlanId {
+        let plan = NewPlan {
+            document: document.to_owned(),
+            ..NewPlan::default()
+        };
+        self.engine
+            .ports
+            .plans
+            .create(&self.ana, plan)
+            .await
+            .unwrap()
+            .summary
+            .id
+    }
+
+    /// Runs a plan.
+    pub async fn run(&self, plan: PlanId) -> TaskView {
+        self.engine
+            .ports
+            .tasks
+            .run(&self.ana, plan, RunPlan::default(), CauseKind::Api)
+            .await
+            .unwrap()
+    }
+
+    /// A task as it is now.
+    pub async fn task(&self, id: TaskId) -> TaskView {
+        self.engine.ports.tasks.get(&self.ana, id).await.unwrap()
+    }
+
+    /// A task's state and those of its jobs.
+    pub async fn states(&self, id: TaskId) -> (TaskStatus, Vec<JobStatus>) {
+        let t = self.task(id).await;
+        (t.status, t.jobs.iter().map(|j| j.status).collect())
+    }
+
+    /// Waits for news until the task is in a state; fails the test when the news stop for 10 s.
+    pub async fn until(&self, id: TaskId, status: TaskStatus) -> TaskView {
+        let mut news = self.engine.store.news();
+        loop {
+            let task = self.task(id).await;
+            if task.status == status {
+                return task;
+            }
+            let next = tokio::time::timeout(std::time::Duration::from_secs(10), news.recv()).await;
+            assert!(
+                next.is_ok(),
+                "task {id} stays {} and never becomes {status}",
+                task.status
+            );
+        }
+    }
+
+    /// An agent with so many slots and these labels beside `os=linux`, connected.
+    pub async fn agent(&self, slots: u32, labels: &[(&str, &str)]) -> FakeAgent {
+        let (id, credential) = self.engine.builtin_agent().await.unwrap();
+        FakeAgent::connect(&self.engine, id, &credential, slots, labels, Vec::new()).await
+    }
+}
+
+/// Somebody with a role.
+pub fn viewer(user: UserId, role: Role) -> Viewer {
+    let grants = vec![Grant { project: None, role }];
+    Viewer {
+        user,
+        name: "ana".into(),
+        grants,
+        scopes: None,
+        via: Via::Session,
+        authz_epoch: 0,
+    }
+}

@@ -1,0 +1,153 @@
+//! The command line.
+//!
+//! **Invariant:** an error is one line on standard error and exit code 1; standard output holds only what was asked for.
+
+mod accounts;
+mod local;
+mod plan;
+
+use crate::settings::{GlobalFlags, ServeFlags, Settings};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted continuous-delivery server
+#[derive(Debug, Parser)]
+#[command(name = "caracal", version, propagate_version = false, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server, with an agent inside
+    Serve(ServeFlags),
+    /// Users, in the data folder of this machine
+    #[command(subcommand)]
+    User(UserCommand),
+    /// API tokens, in the data folder of this machine
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Plan documents
+    #[command(subcommand)]
+    Plan(PlanCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make a user; the password is read from standard input
+    Add {
+        /// Their name
+        name: String,
+        /// viewer, runner, editor or admin
+        #[arg(long)]
+        role: domain::auth::Role,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List users with their roles
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it
+    Create {
+        /// Whose it is
+        #[arg(long)]
+        user: String,
+        /// So that they know it again
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// read, run, write, admin or metrics; all that the user's role allows when none is given
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<domain::auth::TokenScope>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PlanCommand {
+    /// Check a plan document: every mistake with its line and column
+    Validate {
+        /// The YAML file; `-` for standard input
+        file: PathBuf,
+    },
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Prints help and usage errors itself, with exit codes 0 and 2.
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("caracal: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let serve_flags = match &cli.command {
+        Command::Serve(flags) => flags.clone(),
+        _ => ServeFlags::default(),
+    };
+    let settings = Settings::of_process(&cli.global, &serve_flags)?;
+    match cli.command {
+        Command::Serve(_) => wait_for(crate::serve::run(settings), true)?,
+        Command::User(command) => wait_for(accounts::user(&settings, command), false)?,
+        Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
+        Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stack of each worker thread, bytes; only what is used becomes memory.
+const STACK: usize = 16 << 20;
+
+/// Runs something asynchronous to its end.
+fn wait_for(future: impl Future<Output = anyhow::Result<()>>, all_cores: bool) -> anyhow::Result<()> {
+    let mut builder = if all_cores {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    // Pages are deep trees of views: their rendering takes more stack than the default 2 MiB, above all in debug builds.
+    builder.enable_all().thread_stack_size(STACK).build()?.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_of_the_contract_are_read() {
+        for line in [
+            "caracal serve --listen 127.0.0.1:0 --no-agent --executor process --slots 4 --data d --config c",
+            "caracal user add ana --role admin --password-stdin",
+            "caracal --data d user list",
+            "caracal token create --user ana --name ci --scope read --scope run",
+            "caracal plan validate plan.yml",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in [
+            "caracal user add ana --role admin",
+            "caracal user add ana --role king --password-stdin",
+            "caracal fly",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which source wins, and what is refused.
+
+use super::*;
+
+fn resolve(toml: &str, env: &[(&str, &str)], serve: ServeFlags) -> anyhow::Result<Settings> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = dir.path().join("c.toml");
+    std::fs::write(&config, toml).expect("writes");
+    let global = GlobalFlags {
+        data: None,
+        config: Some(config),
+    };
+    let env = |name: &str| env.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned());
+    Settings::resolve(&global, &serve, &env)
+}
+
+#[test]
+fn flags_beat_environment_beats_file_beats_default() {
+    let flag = || ServeFlags {
+        listen: Some("127.0.0.1:1".into()),
+        ..ServeFlags::default()
+    };
+    let env = [("CARACAL_LISTEN", "127.0.0.1:2")];
+    let toml = "listen = \"127.0.0.1:3\"";
+    let none = ServeFlags::default;
+    for (got, port) in [
+        (resolve(toml, &env, flag()), 1),
+        (resolve(toml, &env, none()), 2),
+        (resolve(toml, &[], none()), 3),
+        (resolve("", &[], none()), 7420),
+    ] {
+        assert_eq!(got.expect("resolves").listen.port(), port);
+    }
+}
+
+#[test]
+fn local_sources_are_on_only_on_loopback() {
+    let listen = |addr: &str| ServeFlags {
+        listen: Some(addr.into()),
+        ..ServeFlags::default()
+    };
+    for (addr, toml, want) in [
+        ("127.0.0.1:0", "", true),
+        ("[::1]:0", "", true),
+        ("0.0.0.0:0", "", false),
+        ("0.0.0.0:0", "allow_local_sources = true", true),
+        ("127.0.0.1:0", "allow_local_sources = false", false),
+    ] {
+        assert_eq!(
+            resolve(toml, &[], listen(addr)).expect("resolves").allow_local_sources,
+            want,
+            "{addr} {toml}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_by_name() {
+    for (toml, want) in [
+        ("listen = \"here\"", "is `here`, which is not an address with a port"),
+        ("executor = \"podman\"", "`podman` is not an executor"),
+        ("slots = 0", "not a number from 1 to 1000"),
+        ("slots = \"many\"", "`slots` in"),
+        (
+            "public_url = \"ci.example.org\"",
+            "is not an address as https://ci.example.org",
+        ),
+        ("public_url = \"https://ci.example.org/path\"", "without a path"),
+        (
+            "trusted_proxies = \"10.0.0.1, proxy\"",
+            "`proxy`, which is not an address",
+        ),
+        ("no_agent = \"perhaps\"", "which is not true or false"),
+    ] {
+        let e = format!("{:#}", resolve(toml, &[], ServeFlags::default()).expect_err(toml));
+        assert!(e.contains(want), "{toml}: {e}");
+    }
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let global = GlobalFlags {
+        config: Some("/nowhere/c.toml".into()),
+        data: None,
+    };
+    let e = Settings::resolve(&global, &ServeFlags::default(), &|_| None)
+        .expect_err("absent")
+        .to_string();
+    assert_eq!(e, "the settings file /nowhere/c.toml cannot be read");
+}
+
+#[test]
+fn the_public_address_follows_the_listener() {
+    let s = resolve("", &[], ServeFlags::default()).expect("resolves");
+    for (listening, want) in [
+        ("127.0.0.1:7420", "http://127.0.0.1:7420"),
+        ("0.0.0.0:80", "http://127.0.0.1:80"),
+        ("[::1]:7420", "http://[::1]:7420"),
+    ] {
+        assert_eq!(s.public_url(listening.parse().expect("an address")), want);
+    }
+    let s = resolve("public_url = \"https://ci.example.org/\"", &[], ServeFlags::default()).expect("resolves");
+    assert_eq!(s.public_url(([127, 0, 0, 1], 1).into()), "https://ci.example.org");
+}

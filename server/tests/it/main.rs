@@ -1,0 +1,19 @@
+//! The doors from outside: a whole server in memory, spoken to over HTTP and its sockets.
+//!
+//! **Invariant:** every test has a server and a data folder of its own, and its clock stands still until it is moved.
+
+// A test that meets the impossible shall stop with a word.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod command_line;
+mod house;
+mod idempotency;
+mod live;
+mod matrix;
+mod matrix_table;
+mod paths;
+mod problems;
+mod ranges;
+mod sign_in;
+mod sockets;

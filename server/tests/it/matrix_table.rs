@@ -1,0 +1,166 @@
+//! Who may call what: every route, server function and socket topic.
+//!
+//! **Invariant:** an endpoint without a row here fails `matrix.rs`.
+
+/// What it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing.
+    Open,
+    /// To be anybody.
+    Anybody,
+    /// To read.
+    Read,
+    /// To run.
+    Run,
+    /// To write.
+    Write,
+    /// To administer.
+    Admin,
+    /// To be anybody, by a credential that is not narrowed: what belongs to oneself.
+    Own,
+}
+use Takes::{Admin, Anybody, Open, Own, Read, Run, Write};
+
+/// Who comes, and what they may: the decision table itself, written out.
+pub const ACTORS: &[(&str, &[Takes])] = &[
+    ("anonymous", &[Open]),
+    ("revoked token", &[Open]),
+    ("viewer", &[Open, Anybody, Read, Own]),
+    ("runner", &[Open, Anybody, Read, Run, Own]),
+    ("editor", &[Open, Anybody, Read, Run, Write, Own]),
+    ("admin", &[Open, Anybody, Read, Run, Write, Admin, Own]),
+    ("viewer's admin token", &[Open, Anybody, Read, Own]),
+    ("admin's read token", &[Open, Anybody, Read]),
+    ("admin's run token", &[Open, Anybody, Read, Run]),
+    ("admin's write token", &[Open, Anybody, Read, Write]),
+    ("admin's metrics token", &[Open, Anybody]),
+    ("admin's admin token", &[Open, Anybody, Read, Run, Write, Admin, Own]),
+];
+
+/// REST: method, path, body, what it takes. `DELETE` rows come last: what they end must be there for the others.
+pub const REST: &[(&str, &str, &str, Takes)] = &[
+    ("GET", "/plans", "", Read),
+    (
+        "POST",
+        "/plans",
+        r#"{"document":"name: {new}\nsteps: [{run: 'true'}]\n"}"#,
+        Write,
+    ),
+    (
+        "POST",
+        "/plans/validate",
+        r#"{"document":"name: x\nsteps: [{run: 'true'}]\n"}"#,
+        Read,
+    ),
+    ("GET", "/plans/{plan}", "", Read),
+    (
+        "PUT",
+        "/plans/{plan}",
+        r#"{"version":0,"document":"name: app\nsteps: [{run: 'true'}]\n"}"#,
+        Write,
+    ),
+    ("GET", "/plans/{plan}/revisions", "", Read),
+    ("POST", "/plans/{plan}/tasks", "{}", Run),
+    ("GET", "/tasks", "", Read),
+    ("GET", "/tasks/{task}", "", Read),
+    ("POST", "/tasks/{task}/rerun", "{}", Run),
+    ("GET", "/tasks/{task}/console", "", Read),
+    ("GET", "/jobs/{job}/attempts", "", Read),
+    ("GET", "/steps/{step}/console", "", Read),
+    ("GET", "/steps/{step}/lines", "", Read),
+    ("POST", "/tasks/{task}/abort", "", Run),
+    ("GET", "/queue", "", Read),
+    ("GET", "/agents", "", Read),
+    ("GET", "/agents/{agent}", "", Read),
+    (
+        "PATCH",
+        "/agents/{agent}",
+        r#"{"version":0,"availability":"active"}"#,
+        Admin,
+    ),
+    ("GET", "/events", "", Read),
+    ("GET", "/me", "", Anybody),
+    ("GET", "/users", "", Admin),
+    (
+        "POST",
+        "/users",
+        r#"{"name":"{new}","password":"correct horse","role":"viewer"}"#,
+        Admin,
+    ),
+    ("GET", "/tokens", "", Read),
+    ("POST", "/tokens", r#"{"name":"another"}"#, Own),
+    ("DELETE", "/tokens/999999", "", Own),
+    ("DELETE", "/plans/{doomed}", "", Write),
+];
+
+/// Server functions: path, arguments, what they take.
+pub const FUNCTIONS: &[(&str, &str, Takes)] = &[
+    ("/ui/session/create", "name=nobody&password=wrong", Open),
+    ("/ui/session/delete", "", Open),
+    ("/ui/setup/get", "", Open),
+    ("/ui/setup/create", "code=x&name=x&password=correct+horse", Open),
+    ("/ui/theme/set", "theme=ink", Open),
+    ("/ui/frame/get", "", Read),
+    ("/ui/queue/get", "", Read),
+    ("/ui/tasks/get", "task={task}", Read),
+    ("/ui/tasks/abort", "task={task}", Run),
+    ("/ui/tasks/rerun", "task={task}", Run),
+    ("/ui/steps/tail", "step={step}", Read),
+    ("/ui/steps/lines", "step={step}&from=1&limit=10", Read),
+    ("/ui/plans/list", "", Read),
+    ("/ui/plans/get", "plan={plan}", Read),
+    ("/ui/plans/edit", "plan={plan}", Read),
+    ("/ui/plans/new", "", Write),
+    ("/ui/plans/check", "document=name%3A+x", Read),
+    (
+        "/ui/plans/create",
+        "document=name%3A+{new}%0Asteps%3A+%5B%7Brun%3A+x%7D%5D",
+        Write,
+    ),
+    (
+        "/ui/plans/save",
+        "plan={plan}&version=0&document=name%3A+app%0Asteps%3A+%5B%7Brun%3A+x%7D%5D",
+        Write,
+    ),
+    ("/ui/plans/run", "plan={plan}", Run),
+    ("/ui/plans/delete", "plan={doomed}", Write),
+    ("/ui/agents/list", "", Read),
+    ("/ui/agents/patch", "agent={agent}&version=0&availability=active", Admin),
+    ("/ui/tokens/list", "", Read),
+    ("/ui/tokens/create", "name=another", Own),
+    ("/ui/tokens/revoke", "token=999999", Own),
+];
+
+/// Pages: path as the app's table has it, an address, what they take. Editor and deletion show what may be read anyway;
+/// what they send is refused by its own row.
+pub const PAGES: &[(&str, &str, Takes)] = &[
+    ("/login", "/login", Open),
+    ("/setup", "/setup", Open),
+    ("/", "/", Read),
+    ("/plans", "/plans", Read),
+    ("/plans/new", "/plans/new", Write),
+    ("/plans/{id}", "/plans/{plan}", Read),
+    ("/plans/{id}/edit", "/plans/{plan}/edit", Read),
+    ("/plans/{id}/delete", "/plans/{plan}/delete", Read),
+    ("/tasks/{id}", "/tasks/{task}", Read),
+    ("/agents", "/agents", Read),
+    ("/me", "/me", Anybody),
+];
+
+/// What else the router has: method, path, what it takes.
+pub const OTHERS: &[(&str, &str, Takes)] = &[
+    ("GET", "/healthz", Open),
+    ("GET", "/readyz", Open),
+    ("GET", "/schema/plan.json", Open),
+    ("GET", "/api/v1/openapi.json", Open),
+    ("GET", "/api", Anybody),
+];
+
+/// Topics of `/live`, and what they take.
+pub const TOPICS: &[(&str, Takes)] = &[
+    ("queue", Read),
+    ("agents", Read),
+    ("task/{task}", Read),
+    ("plan/{plan}", Read),
+];

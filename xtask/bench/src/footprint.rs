@@ -1,0 +1,109 @@
+//! W5: how soon a started server answers, and what it costs while nothing happens.
+//!
+//! **Invariant:** idle means idle: no viewer, no task, nothing asked during the window.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::report::Report;
+use crate::server::{self, Data, Server};
+use crate::stats::{Series, ms};
+
+/// Measures start, memory, idle CPU and size.
+pub async fn measure(report: &mut Report) -> Result<()> {
+    let data = Data::new()?;
+    let mut starts = Vec::new();
+    for _ in 0..6 {
+        let server = Server::start(&data, &["--executor", "process"]).await?;
+        starts.push(ms(server.first_page));
+        server.stop()?;
+    }
+    // The first start also makes the database; it is told apart.
+    let fresh = starts.remove(0);
+    let start = Series::new(starts).at(50.0);
+    report.row(
+        "W5 start → first page, p50",
+        format!("{start:.0} ms"),
+        "",
+        "≤ 60 ms",
+        start <= 60.0,
+    );
+    report.note("W5 the same on an empty data folder", format!("{fresh:.0} ms"));
+
+    let server = Server::start(&data, &["--executor", "process"]).await?;
+    server.agent_online().await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (cpu, window) = (server.cpu()?, Duration::from_secs(10));
+    tokio::time::sleep(window).await;
+    let percent = (server.cpu()? - cpu) / ms(window) * 100.0;
+    let memory = server.memory()?.0;
+    report.row(
+        "W5 idle memory with the built-in agent",
+        format!("{memory:.0} MB"),
+        "",
+        "≤ 60 MB",
+        memory <= 60.0,
+    );
+    report.row("W5 idle CPU", format!("{percent:.1} %"), "", "0 %", percent < 0.15);
+
+    match agent_memory(&server).await? {
+        Some(agent) => report.row(
+            "W5 idle memory of an agent alone",
+            format!("{agent:.0} MB"),
+            "",
+            "≤ 12 MB",
+            agent <= 12.0,
+        ),
+        None => report.note(
+            "W5 idle memory of an agent alone",
+            "this server gives no agent tokens yet",
+        ),
+    }
+    let size = std::fs::metadata(server::binary())?.len() as f64 / 1e6;
+    report.row("W5 binary", format!("{size:.1} MB"), "", "≤ 40 MB", size <= 40.0);
+    server.stop()
+}
+
+/// `None` where the server has no tokens for other agents.
+async fn agent_memory(server: &Server) -> Result<Option<f64>> {
+    let path = "/api/v1/agents/tokens";
+    let answer = server
+        .http()
+        .await?
+        .call(
+            "POST",
+            path,
+            "Content-Type: application/json\r\n",
+            &json!({}).to_string(),
+        )
+        .await?;
+    if matches!(answer.status, 404 | 405) {
+        return Ok(None);
+    }
+    let token = answer.json()?;
+    let token = token["token"].as_str().context("no agent token")?;
+    let data = Data::new()?;
+    let mut child = std::process::Command::new(server::binary())
+        .args([
+            "agent",
+            "--executor",
+            "process",
+            "--server",
+            &format!("http://{}", server.address),
+            "--token",
+            token,
+            "--data",
+        ])
+        .arg(data.path())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let memory = server::resident(child.id());
+    child.kill()?;
+    child.wait()?;
+    Ok(Some(memory?.0))
+}

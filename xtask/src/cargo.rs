@@ -1,0 +1,82 @@
+//! The two Cargo builds of the product: the browser's module and the server's binary.
+//! They are separate calls, because one call would give package `app` both `ssr` and `hydrate`.
+//!
+//! **Invariant:** the same `cargo` that started xtask is used, so a pinned toolchain stays pinned.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// How hard to optimise.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build; the server reads the site from disk.
+    Debug,
+    /// Small and fast; the server carries the site inside.
+    Release,
+}
+
+impl Profile {
+    /// The word used in folder names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        }
+    }
+
+    /// The folder below the wasm target in which Cargo leaves the module.
+    pub fn wasm_folder(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "wasm-release",
+        }
+    }
+}
+
+/// Compiles package `frontend` to WebAssembly.
+pub fn build_wasm(workspace: &Workspace, profile: Profile) -> Result<()> {
+    let mut command = cargo(workspace);
+    command.args([
+        "build",
+        "--package",
+        "frontend",
+        "--lib",
+        "--target",
+        "wasm32-unknown-unknown",
+    ]);
+    if profile == Profile::Release {
+        command.args(["--profile", "wasm-release"]);
+    }
+    run(command, "building the browser bundle")
+}
+
+/// Compiles the binary `caracal`; a release build takes the site in.
+pub fn build_server(workspace: &Workspace, profile: Profile) -> Result<()> {
+    let mut command = cargo(workspace);
+    command.args(["build", "--package", "server", "--bin", "caracal"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    run(command, "building the server")
+}
+
+/// Runs `command` to its end; anything but success is an error that says what was being done.
+pub fn run(mut command: Command, what: &str) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("{what}: `{program}` could not be started"))?;
+    if !status.success() {
+        bail!("{what} failed ({status})");
+    }
+    Ok(())
+}
+
+fn cargo(workspace: &Workspace) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace.path("."));
+    command
+}
