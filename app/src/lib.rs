@@ -1,7 +1,7 @@
 //! The pages of Caracal: rendered on the server, live after hydration, usable without a script.
 //!
 //! How a server mounts it (all in `ssr`): [`context::Visit`] is provided for every request to a page or server function;
-//! routes come from `leptos_axum::generate_route_list(root::App)`, pages are rendered with [`root::shell`], server
+//! [`root::App`] holds the table of pages, they are rendered with [`root::shell`], server
 //! functions live under `/ui`, and whatever matches nothing else is rendered by [`root::App`] too, which answers 404.
 //!
 //! **Invariant:** pages reach the product only through `domain::ports`, in server functions; `cfg` stands on module

@@ -42,8 +42,9 @@ pub fn functions() -> Vec<(&'static str, Method)> {
 
 /// Pages, server functions, the browsable API.
 pub fn router(web: &Web) -> Router<Web> {
-    // Also starts the reactive runtime, which rendering needs.
-    let _ = leptos_axum::generate_route_list(app::root::App);
+    // What resources of pages run on. `generate_route_list` would set it too, but it renders the app with loading held
+    // back in the whole process: a page that another router renders meanwhile would wait for its data for ever.
+    let _ = any_spawner::Executor::init_tokio();
     let mut functions_router = Router::new();
     for (path, method) in functions() {
         let filter = if method == Method::GET {

@@ -164,3 +164,17 @@ pub const TOPICS: &[(&str, Takes)] = &[
     ("task/{task}", Read),
     ("plan/{plan}", Read),
 ];
+
+/// A path with its ids and their placeholders made alike.
+pub fn general(path: &str) -> String {
+    path.split('/')
+        .map(|p| {
+            if p.starts_with('{') || p.parse::<i64>().is_ok() {
+                "{id}"
+            } else {
+                p
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
