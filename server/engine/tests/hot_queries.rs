@@ -106,7 +106,10 @@ async fn plan(store: &Store, sql: &str) -> Vec<String> {
         panic!("for SQLite only")
     };
     let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(p).await.unwrap();
+    let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
+        .fetch_all(&mut *p.take().await.unwrap())
+        .await
+        .unwrap();
     rows.into_iter().map(|r| r.3).collect()
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn read(store: &Store, settings: &Settings, fence: Fence) -> Re
     let steps_sql = "SELECT id, kind, ordinal, name FROM steps WHERE attempt_id = $1 \
                      ORDER BY CASE kind WHEN 'setup' THEN 0 ELSE 1 END, ordinal";
     let (row, steps): (Option<Row>, Vec<Step>) = on!(store.db(), p => (
-        sqlx::query_as(sql).bind(fence.attempt.0).bind(fence.epoch).fetch_optional(p).await?,
+        sqlx::query_as(sql).bind(fence.attempt.0).bind(fence.epoch).fetch_optional(&mut *p).await?,
         sqlx::query_as(steps_sql).bind(fence.attempt.0).fetch_all(p).await?,
     ));
     row.map(|r| build(r, steps, settings, fence)).transpose()

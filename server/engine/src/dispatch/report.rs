@@ -9,7 +9,7 @@ use crate::console::{Extent, Finished};
 use crate::queue::apply;
 use crate::scheduler::place_waiting;
 use crate::store::audit::Entry;
-use crate::store::tasks::load_by_attempt;
+use crate::store::tasks::{CONSOLE_ENDED, STEP_LINES, load_by_attempt};
 use crate::store::{Batch, Result, Tx};
 use domain::lifecycle::{Effect, Event, Refused, TaskState};
 use domain::{AgentId, AttemptId, Timestamp};
@@ -119,12 +119,9 @@ impl Dispatch {
                 }
                 let mut batch = Batch::default();
                 for (step, n) in &lines {
-                    batch.push(
-                        "UPDATE steps SET lines = $1 WHERE id = $2",
-                        [(*n).into(), (*step).into()],
-                    );
+                    batch.each(&STEP_LINES, [(*step).into(), (*n).into()]);
                 }
-                tx.run(batch).await?;
+                tx.later(batch);
                 let frees = |e: &Effect| matches!(e, Effect::SlotFreed { .. } | Effect::JobsReady { .. });
                 if out.effects.iter().any(frees) {
                     out.effects.retain(|e| !frees(e));
@@ -223,19 +220,14 @@ async fn record_one(tx: &mut Tx, agent: AgentId, g: &Group, now: Timestamp, out:
                         task.0.into(),
                     ],
                 );
-                tx.run(batch).await?;
+                tx.later(batch);
             }
             (AttemptEvent::Ended { length, digest, .. }, None) => {
                 let mut batch = Batch::default();
-                batch.push(
-                    "UPDATE attempts SET console_bytes = $1, console_acked = $1, console_digest = $2 WHERE id = $3",
-                    [
-                        (*length as i64).into(),
-                        Some(digest.clone()).filter(|d| !d.is_empty()).into(),
-                        g.fence.attempt.0.into(),
-                    ],
-                );
-                tx.run(batch).await?;
+                let digest = Some(digest.clone()).filter(|d| !d.is_empty());
+                let row = [g.fence.attempt.0.into(), (*length as i64).into(), digest.into()];
+                batch.each(&CONSOLE_ENDED, row);
+                tx.later(batch);
             }
             (_, Some(why)) => refused(tx, task.0, agent, g.fence, why, now, out).await?,
             (_, None) => {}

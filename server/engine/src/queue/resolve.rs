@@ -143,7 +143,7 @@ impl Resolver {
                          (SELECT 1 FROM job_needs n JOIN jobs d ON d.id = n.needs_id WHERE n.job_id = jobs.id AND d.status <> 'passed')",
                         [now.0.into(), task.0.into()],
                     );
-                    tx.run(batch).await?;
+                    tx.later(batch);
                     tx.emit(NewEvent {
                         at: now,
                         kind: "task.resolved",

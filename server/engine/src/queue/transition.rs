@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** rows, events and a new attempt's rows are one transaction; a refused event writes nothing of its own.
 
-use crate::store::tasks::{load, new_attempt, save};
+use crate::store::tasks::{JOB_READY, load, new_attempt, save};
 use crate::store::{Batch, Error, NewEvent, Result, Tx};
 use domain::lifecycle::{Changes, Effect, Event, Refused, TaskState, changes, step};
 use domain::{PlanId, TaskId, Timestamp};
@@ -47,7 +47,7 @@ pub async fn apply(
             Err(why) => out.refused.push(Some(why)),
         }
     }
-    write(tx, plan, &before, &after, actor, now).await?;
+    write(tx, plan, &before, &after, actor, now);
     let mut kept = Vec::with_capacity(out.effects.len());
     for effect in std::mem::take(&mut out.effects) {
         match effect {
@@ -69,39 +69,29 @@ pub async fn apply(
             Effect::JobsReady { jobs } => {
                 let mut batch = Batch::default();
                 for job in &jobs {
-                    batch.push(
-                        "UPDATE jobs SET ready_at = $1 WHERE id = $2 AND ready_at IS NULL",
-                        [now.0.into(), job.0.into()],
-                    );
+                    batch.each(&JOB_READY, [job.0.into(), now.0.into()]);
                 }
-                tx.run(batch).await?;
+                tx.later(batch);
                 kept.push(Effect::JobsReady { jobs });
             }
             e => kept.push(e),
         }
     }
     out.effects = kept;
+    tx.keep_task(&after, plan);
     out.task = Some(after);
     Ok(out)
 }
 
-async fn write(
-    tx: &mut Tx,
-    plan: PlanId,
-    before: &TaskState,
-    after: &TaskState,
-    actor: Option<&str>,
-    now: Timestamp,
-) -> Result<()> {
+fn write(tx: &mut Tx, plan: PlanId, before: &TaskState, after: &TaskState, actor: Option<&str>, now: Timestamp) {
     let found = changes(before, after);
     if found.is_empty() {
-        return Ok(());
+        return;
     }
     let mut batch = Batch::default();
     save(&mut batch, after.id, &found);
-    tx.run(batch).await?;
+    tx.later(batch);
     tell(tx, plan, after, &found, actor, now);
-    Ok(())
 }
 
 /// The news of a change: one event per row that changed, steps and jobs with what a page needs to repaint.

@@ -69,8 +69,7 @@ pub const BUILTIN: &str = "builtin";
 /// # Errors
 /// When the database fails or a row does not read.
 pub async fn list(store: &Store) -> Result<Vec<AgentView>> {
-    let (rows, held): (Vec<Row>, Vec<Held>) =
-        on!(store.db(), p => (sqlx::query_as(AGENTS).fetch_all(p).await?, sqlx::query_as(HELD).fetch_all(p).await?));
+    let (rows, held): (Vec<Row>, Vec<Held>) = on!(store.db(), p => (sqlx::query_as(AGENTS).fetch_all(&mut *p).await?, sqlx::query_as(HELD).fetch_all(p).await?));
     let mut by_agent: HashMap<i64, Vec<SlotView>> = HashMap::new();
     for h in held {
         by_agent.entry(h.agent_id).or_default().push(SlotView {
@@ -157,6 +156,16 @@ const BUSY: &str = "SELECT a.agent_id, j.task_id, j.id FROM attempts a JOIN jobs
 /// # Errors
 /// When the database fails or a row does not read.
 pub async fn fleet(tx: &mut Tx) -> Result<Vec<Agent>> {
+    if let Some(fleet) = tx.kept_fleet() {
+        return Ok(fleet.clone());
+    }
+    let fleet = read_fleet(tx).await?;
+    tx.keep_fleet(&fleet);
+    Ok(fleet)
+}
+
+/// Reads it from its rows.
+pub(super) async fn read_fleet(tx: &mut Tx) -> Result<Vec<Agent>> {
     let (rows, held) =
         on_tx!(tx, c => (sqlx::query_as(AGENTS).fetch_all(&mut *c).await?, sqlx::query_as(BUSY).fetch_all(c).await?));
     fleet_of(rows, held)
@@ -167,8 +176,7 @@ pub async fn fleet(tx: &mut Tx) -> Result<Vec<Agent>> {
 /// # Errors
 /// When the database fails or a row does not read.
 pub async fn fleet_now(store: &Store) -> Result<Vec<Agent>> {
-    let (rows, held) =
-        on!(store.db(), p => (sqlx::query_as(AGENTS).fetch_all(p).await?, sqlx::query_as(BUSY).fetch_all(p).await?));
+    let (rows, held) = on!(store.db(), p => (sqlx::query_as(AGENTS).fetch_all(&mut *p).await?, sqlx::query_as(BUSY).fetch_all(p).await?));
     fleet_of(rows, held)
 }
 
@@ -177,6 +185,7 @@ pub async fn fleet_now(store: &Store) -> Result<Vec<Agent>> {
 /// # Errors
 /// When the database fails.
 pub async fn ensure_builtin(tx: &mut Tx, credential_hash: &str, now: Timestamp) -> Result<AgentId> {
+    tx.forget_fleet();
     let id: i64 = on_tx!(tx, c => sqlx::query_scalar(
         "INSERT INTO agents (project_id, name, credential_hash, created_at) VALUES (NULL, $1, $2, $3) \
          ON CONFLICT (name) WHERE removed_at IS NULL DO UPDATE SET credential_hash = excluded.credential_hash RETURNING id")
@@ -206,6 +215,7 @@ pub async fn connected(
     slots: u32,
     now: Timestamp,
 ) -> Result<i64> {
+    tx.forget_fleet();
     let facts_text = serde_json::to_string(facts).map_err(|e| Error::corrupt("agents", e))?;
     let labels = serde_json::to_string(labels).map_err(|e| Error::corrupt("agents", e))?;
     let epoch: i64 = on_tx!(tx, c => sqlx::query_scalar(
@@ -222,6 +232,7 @@ pub async fn connected(
 /// # Errors
 /// When the database fails.
 pub async fn set_facts(tx: &mut Tx, id: AgentId, facts: &Facts, now: Timestamp) -> Result<()> {
+    tx.forget_fleet();
     let text = serde_json::to_string(facts).map_err(|e| Error::corrupt("agents", e))?;
     on_tx!(tx, c => { sqlx::query("UPDATE agents SET facts = $2 WHERE id = $1").bind(id.0).bind(text).execute(c).await?; });
     tx.emit(event(id, "agent.changed", now));
@@ -233,6 +244,7 @@ pub async fn set_facts(tx: &mut Tx, id: AgentId, facts: &Facts, now: Timestamp) 
 /// # Errors
 /// When the database fails.
 pub async fn set_status(tx: &mut Tx, id: AgentId, session: i64, status: AgentStatus, now: Timestamp) -> Result<bool> {
+    tx.forget_fleet();
     let done = on_tx!(tx, c => sqlx::query("UPDATE agents SET status = $3 WHERE id = $1 AND epoch = $2 AND status <> $3")
         .bind(id.0).bind(session).bind(status.as_str()).execute(c).await?.rows_affected());
     if done > 0 {
@@ -251,6 +263,7 @@ pub async fn set_status(tx: &mut Tx, id: AgentId, session: i64, status: AgentSta
 /// # Errors
 /// When the database fails.
 pub async fn all_unheard(tx: &mut Tx) -> Result<()> {
+    tx.forget_fleet();
     on_tx!(tx, c => {
         sqlx::query("UPDATE agents SET status = 'unreachable' WHERE status = 'online'").execute(c).await?;
     });
@@ -262,6 +275,7 @@ pub async fn all_unheard(tx: &mut Tx) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub async fn fade(tx: &mut Tx, heard_before: Timestamp, now: Timestamp) -> Result<usize> {
+    tx.forget_fleet();
     let gone: Vec<i64> = on_tx!(tx, c => sqlx::query_scalar(
         "UPDATE agents SET status = 'offline' WHERE status = 'unreachable' AND (seen_at IS NULL OR seen_at <= $1) RETURNING id")
         .bind(heard_before.0).fetch_all(c).await?);
@@ -338,6 +352,7 @@ pub async fn set_availability(
     actor: &str,
     now: Timestamp,
 ) -> Result<bool> {
+    tx.forget_fleet();
     let done = on_tx!(tx, c => sqlx::query(
         "UPDATE agents SET availability = $3, note = $4, version = version + 1 WHERE id = $1 AND version = $2 AND removed_at IS NULL")
         .bind(id.0).bind(version).bind(to.as_str()).bind(note).execute(c).await?.rows_affected());

@@ -2,30 +2,42 @@
 //!
 //! **Invariant:** a body inside `on!` or `on_tx!` holds the same SQL text for both; where dialects differ there is a `match`.
 
-use sqlx::{PgPool, SqlitePool};
+use super::readers::Readers;
+use sqlx::PgPool;
 
 /// Where reads go.
 #[derive(Debug, Clone)]
 pub enum Db {
-    /// SQLite: a pool of read-only connections; writes go through the writer.
-    Sqlite(SqlitePool),
+    /// SQLite: read-only connections; writes go through the writer.
+    Sqlite(Readers),
     /// PostgreSQL.
     Postgres(PgPool),
 }
 
-/// Runs a body on the pool at hand: `on!(db, p => sqlx::query(…).fetch_all(p).await)`.
+/// Runs a body on a connection for reading: `on!(db, c => sqlx::query(…).fetch_all(c).await?)`; a body of several reads
+/// lends it on as `&mut *c`.
 macro_rules! on {
-    ($db:expr, $p:ident => $body:expr) => {
+    ($db:expr, $c:ident => $body:expr) => {
         match $db {
-            $crate::store::Db::Sqlite($p) => $body,
-            $crate::store::Db::Postgres($p) => $body,
+            $crate::store::Db::Sqlite(readers) => {
+                let mut reader = readers.take().await?;
+                let $c: &mut sqlx::SqliteConnection = &mut reader;
+                $body
+            }
+            $crate::store::Db::Postgres(pool) => {
+                let mut reader = pool.acquire().await?;
+                let $c: &mut sqlx::PgConnection = &mut reader;
+                $body
+            }
         }
     };
 }
 
-/// Runs a body on the connection of a transaction: `on_tx!(tx, c => sqlx::query(…).execute(c).await)`.
+/// Runs a body on the connection of a transaction, behind what the transaction has put off:
+/// `on_tx!(tx, c => sqlx::query(…).execute(c).await)`.
 macro_rules! on_tx {
-    ($tx:expr, $c:ident => $body:expr) => {
+    ($tx:expr, $c:ident => $body:expr) => {{
+        $tx.settle().await?;
         match &mut $tx.conn {
             $crate::store::tx::Conn::Sqlite(conn) => {
                 let $c = &mut **conn;
@@ -36,7 +48,7 @@ macro_rules! on_tx {
                 $body
             }
         }
-    };
+    }};
 }
 
 pub(crate) use {on, on_tx};

@@ -3,14 +3,25 @@
 //! **Invariant:** a reader that sees event n sees every event below n, and whoever was answered sees its own: SQLite has
 //! one writer; on PostgreSQL writers take turns from numbering their events to the end of their commit.
 
+use super::batch::Each;
 use super::db::on;
 use super::tx::{Conn, Tx};
-use super::{Result, Store};
+use super::{Batch, Result, Store};
 use domain::event::{Event, Topic};
-use domain::{TaskId, Timestamp};
-use sqlx::{AssertSqlSafe, Row};
-use std::fmt::Write as _;
+use domain::{ProjectId, TaskId, Timestamp};
+use sqlx::AssertSqlSafe;
 
+/// The project of every event, while there is one.
+const PROJECT: i64 = ProjectId::DEFAULT.0;
+const EVENT: Each = Each {
+    order: 30,
+    sqlite: "INSERT INTO events (seq, at, project_id, kind, subject, subject_id, task_id, actor, body) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+        value ->> 8 FROM json_each($1)",
+    postgres: "INSERT INTO events (seq, at, project_id, kind, subject, subject_id, task_id, actor, body) \
+        VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+    key: None,
+};
 /// The lock that PostgreSQL's writers take turns by; any number that is ours alone.
 const TURNS: i64 = 0x0ca7_aca1;
 
@@ -33,71 +44,55 @@ pub struct NewEvent {
     pub body: serde_json::Value,
 }
 
-/// Inserts events in one statement; answers them with their numbers.
+/// Puts events into the write; answers them with their numbers.
 pub(super) async fn insert(tx: &mut Tx, new: Vec<NewEvent>) -> Result<Vec<Event>> {
-    if let Conn::Postgres(c) = &mut tx.conn {
-        // Let go only after the commit can be seen. The last thing a write does, so nobody who holds it waits for rows.
-        sqlx::query("SELECT pg_advisory_xact_lock($1)")
-            .bind(TURNS)
-            .execute(&mut **c)
-            .await?;
+    tx.take_turn().await?;
+    let seqs = tx.ids("events", new.len()).await?;
+    let mut batch = Batch::default();
+    let numbered: Vec<(i64, NewEvent)> = seqs.into_iter().zip(new).collect();
+    for (seq, e) in &numbered {
+        let row = [
+            (*seq).into(),
+            e.at.0.into(),
+            PROJECT.into(),
+            e.kind.into(),
+            e.subject.into(),
+            e.subject_id.into(),
+            e.task_id.map(|t| t.0).into(),
+            e.actor.clone().into(),
+            e.body.to_string().into(),
+        ];
+        batch.each(&EVENT, row);
     }
-    let mut out = Vec::with_capacity(new.len());
-    // 900 keeps a statement far below both databases' limits of bound values.
-    for chunk in new.chunks(100) {
-        let mut sql = String::from(
-            "INSERT INTO events (at, project_id, kind, subject, subject_id, task_id, actor, body) VALUES ",
-        );
-        for i in 0..chunk.len() {
-            let b = i * 7;
-            let comma = if i == 0 { "" } else { "," };
-            let _ = write!(
-                sql,
-                "{comma}(${},1,${},${},${},${},${},${})",
-                b + 1,
-                b + 2,
-                b + 3,
-                b + 4,
-                b + 5,
-                b + 6,
-                b + 7
-            );
+    tx.later(batch);
+    let event = |(seq, e): (i64, NewEvent)| Event {
+        seq,
+        at: e.at,
+        kind: e.kind.to_owned(),
+        subject: e.subject.to_owned(),
+        subject_id: e.subject_id,
+        task_id: e.task_id,
+        actor: e.actor,
+        body: e.body,
+    };
+    Ok(numbered.into_iter().map(event).collect())
+}
+
+impl Tx {
+    /// On PostgreSQL, waits for the turn to number events. Let go only after the commit can be seen; the last thing a
+    /// write does, so nobody who holds it waits for rows.
+    async fn take_turn(&mut self) -> Result<()> {
+        if matches!(self.conn, Conn::Postgres(_)) {
+            self.settle().await?;
         }
-        sql.push_str(" RETURNING seq");
-        macro_rules! go {
-            ($c:expr) => {{
-                let mut q = sqlx::query(AssertSqlSafe(sql));
-                for e in chunk {
-                    q = q
-                        .bind(e.at.0)
-                        .bind(e.kind)
-                        .bind(e.subject)
-                        .bind(e.subject_id)
-                        .bind(e.task_id.map(|t| t.0))
-                        .bind(e.actor.clone())
-                        .bind(e.body.to_string());
-                }
-                let rows = q.fetch_all($c).await?;
-                rows.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>()
-            }};
+        if let Conn::Postgres(c) = &mut self.conn {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(TURNS)
+                .execute(&mut **c)
+                .await?;
         }
-        let mut seqs = match &mut tx.conn {
-            Conn::Sqlite(c) => go!(&mut **c),
-            Conn::Postgres(c) => go!(&mut **c),
-        };
-        seqs.sort_unstable();
-        out.extend(chunk.iter().zip(seqs).map(|(e, seq)| Event {
-            seq,
-            at: e.at,
-            kind: e.kind.to_owned(),
-            subject: e.subject.to_owned(),
-            subject_id: e.subject_id,
-            task_id: e.task_id,
-            actor: e.actor.clone(),
-            body: e.body.clone(),
-        }));
+        Ok(())
     }
-    Ok(out)
 }
 
 #[derive(sqlx::FromRow)]

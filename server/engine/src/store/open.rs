@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a database newer than this binary is refused before a byte of it changes.
 
-use super::{Db, Store};
+use super::{Db, Readers, Store};
 use log::LevelFilter;
 use sqlx::ConnectOptions as _;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -88,13 +88,7 @@ impl Store {
                     .await
                     .map_err(unusable)?;
                 SQLITE.run(&writer).await.map_err(|e| migration(&shown, &e))?;
-                let reader = SqlitePoolOptions::new()
-                    .min_connections(1)
-                    .max_connections(4)
-                    .idle_timeout(None)
-                    .max_lifetime(None)
-                    .test_before_acquire(false)
-                    .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
+                let reader = Readers::open(options.create_if_missing(false).pragma("query_only", "on"))
                     .await
                     .map_err(|e| OpenError::Unusable(at.shown(), plain(&e)))?;
                 let conn = writer

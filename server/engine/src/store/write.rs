@@ -4,7 +4,7 @@
 //! alone. The writer takes what is queued, at most 256 units, and never waits for more.
 
 use super::tx::Conn;
-use super::{Db, Error, Result, Tx};
+use super::{Db, Error, Readers, Result, Tx};
 use domain::event::Event;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -37,7 +37,7 @@ impl Store {
         }
     }
 
-    pub(super) fn start_sqlite(reader: SqlitePool, pool: SqlitePool, conn: PoolConnection<Sqlite>) -> Self {
+    pub(super) fn start_sqlite(reader: Readers, pool: SqlitePool, conn: PoolConnection<Sqlite>) -> Self {
         let (tx, rx) = mpsc::unbounded_channel();
         let news = broadcast::channel(1024).0;
         tokio::spawn(write_loop(conn, pool, rx, news.clone()));
@@ -95,7 +95,7 @@ impl Store {
             let mut tx = Tx::new(Conn::Postgres(t));
             let done = AssertUnwindSafe(async {
                 let out = f(&mut tx).await?;
-                tx.flush_events().await?;
+                tx.finish(&[]).await?;
                 Ok::<T, Error>(out)
             })
             .catch_unwind()
@@ -147,7 +147,8 @@ fn serialization(e: &sqlx::Error) -> bool {
 
 /// One caller's write, waiting for its turn.
 trait Unit: Send {
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>>;
+    /// Runs it; `closing` are the statements that end it when all went well.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx, closing: &'static [&'static str]) -> BoxFuture<'a, Result<()>>;
     fn answer(self: Box<Self>, group: Result<()>);
     fn fail(&mut self, e: Error);
 }
@@ -163,10 +164,10 @@ where
     T: Send,
     F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send,
 {
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
+    fn run<'a>(&'a mut self, tx: &'a mut Tx, closing: &'static [&'static str]) -> BoxFuture<'a, Result<()>> {
         async move {
             let out = (self.f)(tx).await?;
-            tx.flush_events().await?;
+            tx.finish(closing).await?;
             self.out = Some(Ok(out));
             Ok(())
         }
@@ -199,8 +200,11 @@ async fn write_loop(
         if result.is_err() {
             // Whatever state the failed statement left, the next group begins clean.
             let _ = raw(&mut tx, "ROLLBACK").await;
-            tx.written.clear();
+            tx.drop_unit(0);
+            tx.opening.clear();
         }
+        #[cfg(debug_assertions)]
+        remembers_what_is_there(&mut tx).await;
         let events = std::mem::take(&mut tx.written);
         if !events.is_empty() {
             let _ = news.send(events.into());
@@ -212,35 +216,57 @@ async fn write_loop(
 }
 
 /// Runs a group of units in one transaction. An error here is the group's; a unit's own error stays with it.
+///
+/// `BEGIN` and `SAVEPOINT` go out with a unit's first statements, `RELEASE` and `COMMIT` with its last ones: a write that
+/// asks nothing is one hop.
 async fn write_group(tx: &mut Tx, units: &mut [Box<dyn Unit>]) -> Result<()> {
-    raw(tx, "BEGIN IMMEDIATE").await?;
-    let alone = units.len() == 1;
-    for unit in units.iter_mut() {
-        if !alone {
-            raw(tx, "SAVEPOINT unit").await?;
+    tx.opening.push("BEGIN IMMEDIATE");
+    let last = units.len() - 1;
+    for (i, unit) in units.iter_mut().enumerate() {
+        let closing: &[&str] = match (last, i == last) {
+            (0, _) => &["COMMIT"],
+            (_, false) => &["RELEASE unit"],
+            (_, true) => &["RELEASE unit", "COMMIT"],
+        };
+        if last > 0 {
+            tx.opening.push("SAVEPOINT unit");
         }
         let events_before = tx.written.len();
-        let ran = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
-        let ran = ran.unwrap_or_else(|_| Err(panicked()));
-        match ran {
-            Ok(()) if alone => {}
-            Ok(()) => raw(tx, "RELEASE unit").await?,
-            Err(e) => {
-                tx.pending.clear();
-                tx.written.truncate(events_before);
-                let disk = matches!(e, Error::Disk(_)).then(|| e.clone());
-                unit.fail(e);
-                if alone {
-                    return raw(tx, "ROLLBACK").await;
-                }
-                // A full disk ends SQLite's whole transaction: the savepoint is gone, and all units fail by the disk.
-                raw(tx, "ROLLBACK TO unit; RELEASE unit")
-                    .await
-                    .map_err(|e| disk.unwrap_or(e))?;
-            }
+        let ran = AssertUnwindSafe(unit.run(tx, closing)).catch_unwind().await;
+        let Err(e) = ran.unwrap_or_else(|_| Err(panicked())) else {
+            continue;
+        };
+        let was_sent = tx.drop_unit(events_before);
+        let disk = matches!(e, Error::Disk(_)).then(|| e.clone());
+        unit.fail(e);
+        if !was_sent {
+            // Nothing of it reached the database, its savepoint neither; a `BEGIN` still waits for the next unit.
+            tx.opening.retain(|sql| *sql == "BEGIN IMMEDIATE");
+        } else if last == 0 {
+            return raw(tx, "ROLLBACK").await;
+        } else {
+            // A full disk ends SQLite's whole transaction: the savepoint is gone, and all units fail by the disk.
+            raw(tx, "ROLLBACK TO unit; RELEASE unit")
+                .await
+                .map_err(|e| disk.unwrap_or(e))?;
+        }
+        if i == last && tx.opening.is_empty() {
+            return raw(tx, "COMMIT").await;
         }
     }
-    raw(tx, "COMMIT").await
+    tx.opening.clear();
+    Ok(())
+}
+
+/// Stops a debug build in which what is remembered has come apart from the rows.
+#[cfg(debug_assertions)]
+async fn remembers_what_is_there(tx: &mut Tx) {
+    match super::kept::difference(tx).await {
+        Ok(None) => {}
+        Ok(Some(what)) => panic!("the writer remembers what is not there: {what}"),
+        // A disk that does not even read is the next unit's affair.
+        Err(_) => tx.forget(),
+    }
 }
 
 async fn raw(tx: &mut Tx, sql: &'static str) -> Result<()> {

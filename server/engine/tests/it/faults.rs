@@ -57,12 +57,16 @@ async fn is_whole(store: &Store) -> i64 {
     let Db::Sqlite(p) = store.db() else {
         panic!("for SQLite only")
     };
+    let mut p = p.take().await.unwrap();
     let sql = "SELECT (SELECT COUNT(*) FROM tasks), (SELECT COUNT(*) FROM jobs), (SELECT COUNT(*) FROM attempts), \
                (SELECT COUNT(*) FROM steps) / 2, (SELECT COUNT(*) FROM events WHERE kind = 'task.created')";
     let (tasks, jobs, attempts, steps, events): (i64, i64, i64, i64, i64) =
-        sqlx::query_as(sql).fetch_one(p).await.unwrap();
+        sqlx::query_as(sql).fetch_one(&mut *p).await.unwrap();
     assert_eq!((jobs, attempts, steps, events), (tasks, tasks, tasks, tasks));
-    let sound: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(p).await.unwrap();
+    let sound: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut *p)
+        .await
+        .unwrap();
     assert_eq!(sound, "ok");
     tasks
 }

@@ -47,12 +47,7 @@ async fn run(store: &Store, sql: String) -> Result<(), sqlx::Error> {
         Db::Postgres(p) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(p).await.map(|_| ()),
         // Readers may not write: a connection of the test's own, and foreign keys on as in ours.
         Db::Sqlite(p) => {
-            let options = p
-                .connect_options()
-                .as_ref()
-                .clone()
-                .pragma("query_only", "off")
-                .foreign_keys(true);
+            let options = p.options().clone().pragma("query_only", "off").foreign_keys(true);
             let mut c = SqliteConnection::connect_with(&options).await?;
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut c).await?;
             c.close().await
@@ -64,7 +59,7 @@ async fn tables(store: &Store) -> Vec<String> {
     let mut names: Vec<String> = match store.db() {
         Db::Sqlite(p) => {
             sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-                .fetch_all(p)
+                .fetch_all(&mut *p.take().await.unwrap())
                 .await
         }
         Db::Postgres(p) => {
@@ -82,7 +77,10 @@ async fn tables(store: &Store) -> Vec<String> {
 async fn count(store: &Store, table: &str) -> i64 {
     let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
     match store.db() {
-        Db::Sqlite(p) => sqlx::query_scalar(sql).fetch_one(p).await.unwrap(),
+        Db::Sqlite(p) => sqlx::query_scalar(sql)
+            .fetch_one(&mut *p.take().await.unwrap())
+            .await
+            .unwrap(),
         Db::Postgres(p) => sqlx::query_scalar(sql).fetch_one(p).await.unwrap(),
     }
 }

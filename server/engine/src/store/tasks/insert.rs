@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** every id an agent will ever name exists before the agent hears of the task.
 
-use crate::store::{Batch, Error, Result, Tx, Value, on, on_tx};
+use crate::store::batch::Each;
+use crate::store::{Batch, Error, Result, Tx, on};
 use domain::status::{JobStatus, StepKind};
 use domain::task::Cause;
 use domain::{JobId, PlanId, ProjectId, TaskId, Timestamp, UserId};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 /// A step to be.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<
                FROM tasks t JOIN documents d ON d.digest = t.digest WHERE t.id = $1";
     macro_rules! read {
         ($p:expr) => {{
-            let Some(r) = sqlx::query(sql).bind(id.0).fetch_optional($p).await? else {
+            let Some(r) = sqlx::query(sql).bind(id.0).fetch_optional(&mut *$p).await? else {
                 return Ok(None);
             };
             let jobs = sqlx::query("SELECT key, status FROM jobs WHERE task_id = $1")
@@ -162,159 +162,151 @@ pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<
     Ok(Some(on!(store.db(), p => read!(p))))
 }
 
-/// Inserts the task; answers its id and its jobs' by key.
+/// Inserts the task; answers its id and its jobs', in their order.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &mut Tx, task: &NewTask, now: Timestamp) -> Result<(TaskId, Vec<JobId>)> {
-    let sql = "INSERT INTO tasks (project_id, plan_id, plan_revision, digest, status, reason_code, reason, priority, build, \
-               revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at) \
-               VALUES ($1,$2,$3,$4,'pending',$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) RETURNING id";
-    let cause = serde_json::to_string(&task.cause).map_err(|e| Error::corrupt("tasks", e))?;
-    let parameters = serde_json::to_string(&task.parameters).map_err(|e| Error::corrupt("tasks", e))?;
-    let id: i64 = on_tx!(tx, c => sqlx::query_scalar(sql)
-        .bind(task.project.0).bind(task.plan.0).bind(task.plan_revision).bind(&task.digest)
-        .bind(&task.reason_code).bind(&task.reason).bind(task.priority).bind(&task.build)
-        .bind(&task.revision).bind(&task.branch).bind(&task.message).bind(&task.author)
-        .bind(task.cause.kind.as_str()).bind(cause).bind(task.cause.rerun_of.map(|t| t.0)).bind(parameters)
-        .bind(task.created_by.map(|u| u.0)).bind(now.0)
-        .fetch_one(c).await?);
-    let jobs = insert_jobs(tx, TaskId(id), task, now).await?;
-    let ids: HashMap<&str, i64> = task
+    let id = tx.ids("tasks", 1).await?.into_iter().next().unwrap_or_default();
+    let jobs = tx.ids("jobs", task.jobs.len()).await?;
+    let attempts = tx.ids("attempts", task.jobs.len()).await?;
+    let steps = tx.ids("steps", task.jobs.iter().map(|j| j.steps.len()).sum()).await?;
+    let mut batch = Batch::default();
+    push_task(&mut batch, id, task, now)?;
+    let by_key: HashMap<&str, i64> = task
         .jobs
         .iter()
-        .zip(&jobs)
-        .map(|(j, id)| (j.key.as_str(), *id))
+        .map(|j| j.key.as_str())
+        .zip(jobs.iter().copied())
         .collect();
-    let attempts = insert_attempts(tx, task, &jobs, now).await?;
-    let mut batch = Batch::default();
-    for (job, attempt) in task.jobs.iter().zip(&attempts) {
-        push_steps(&mut batch, *attempt, &job.steps, job.passed.as_deref(), now);
-        for need in &job.needs {
-            if let (Some(j), Some(n)) = (ids.get(job.key.as_str()), ids.get(need.as_str())) {
-                batch.push(
-                    "INSERT INTO job_needs (job_id, needs_id) VALUES ($1, $2)",
-                    [(*j).into(), (*n).into()],
-                );
-            }
+    let mut steps = steps.as_slice();
+    for (i, ((job, id_of_job), attempt)) in task.jobs.iter().zip(&jobs).zip(&attempts).enumerate() {
+        push_job(&mut batch, *id_of_job, id, i, job, task.priority, now);
+        push_attempt(&mut batch, *attempt, *id_of_job, job.passed.is_some(), now);
+        let (own, rest) = steps.split_at(job.steps.len());
+        steps = rest;
+        push_steps(&mut batch, *attempt, &job.steps, own, job.passed.as_deref(), now);
+        for need in job.needs.iter().filter_map(|need| by_key.get(need.as_str())) {
+            batch.each(&NEED, [(*id_of_job).into(), (*need).into()]);
         }
     }
-    tx.run(batch).await?;
+    tx.later(batch);
     Ok((TaskId(id), jobs.into_iter().map(JobId).collect()))
 }
 
-/// One multi-row insert; ids come back in the order of the rows on both databases, and are sorted to be sure of it.
-async fn insert_jobs(tx: &mut Tx, task: TaskId, new: &NewTask, now: Timestamp) -> Result<Vec<i64>> {
-    let mut ids = Vec::with_capacity(new.jobs.len());
-    for (base, chunk) in new.jobs.chunks(100).enumerate() {
-        let mut sql = String::from(
-            "INSERT INTO jobs (task_id, key, name, ordinal, spec, status, requirements, priority, ready_at, reason, finished_at, timeout_ms) VALUES ",
-        );
-        for i in 0..chunk.len() {
-            let b = i * 10 + 2;
-            let comma = if i == 0 { "" } else { "," };
-            let _ = write!(
-                sql,
-                "{comma}($1,${},${},${},${},${},${},$2,${},${},${},${})",
-                b + 1,
-                b + 2,
-                b + 3,
-                b + 4,
-                b + 5,
-                b + 6,
-                b + 7,
-                b + 8,
-                b + 9,
-                b + 10
-            );
-        }
-        sql.push_str(" RETURNING id");
-        macro_rules! go {
-            ($c:expr) => {{
-                let mut q = sqlx::query_scalar(AssertSqlSafe(sql))
-                    .bind(task.0)
-                    .bind(new.priority);
-                for (i, j) in chunk.iter().enumerate() {
-                    let status = if j.passed.is_some() { "passed" } else { "pending" };
-                    q = q
-                        .bind(j.key.clone())
-                        .bind(j.key.clone())
-                        .bind((base * 100 + i) as i64)
-                        .bind(j.spec.clone())
-                        .bind(status)
-                        .bind(j.requirements.clone())
-                        .bind(j.ready_at.map(|t| t.0))
-                        .bind(j.passed.clone())
-                        .bind(j.passed.as_ref().map(|_| now.0))
-                        .bind(j.timeout_ms);
-                }
-                q.fetch_all($c).await?
-            }};
-        }
-        let mut got: Vec<i64> = on_tx!(tx, c => go!(c));
-        got.sort_unstable();
-        ids.extend(got);
-    }
-    Ok(ids)
+const TASK: Each = Each {
+    order: 0,
+    sqlite: "INSERT INTO tasks (id, project_id, plan_id, plan_revision, digest, status, reason_code, reason, priority, build, \
+        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'pending', value ->> 5, value ->> 6, value ->> 7, \
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+        value ->> 16, value ->> 17, value ->> 18 FROM json_each($1)",
+    postgres: "INSERT INTO tasks (id, project_id, plan_id, plan_revision, digest, status, reason_code, reason, priority, build, \
+        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at) \
+        VALUES ($1,$2,$3,$4,$5,'pending',$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+    key: None,
+};
+const JOB: Each = Each {
+    order: 1,
+    sqlite: "INSERT INTO jobs (id, task_id, key, name, ordinal, spec, status, requirements, priority, ready_at, reason, finished_at, \
+        timeout_ms) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
+        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)",
+    postgres: "INSERT INTO jobs (id, task_id, key, name, ordinal, spec, status, requirements, priority, ready_at, reason, finished_at, \
+        timeout_ms) VALUES ($1,$2,$3,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+    key: None,
+};
+const ATTEMPT: Each = Each {
+    order: 2,
+    sqlite: "INSERT INTO attempts (id, job_id, number, status, outcome, finished_at) \
+        SELECT value ->> 0, value ->> 1, 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1)",
+    postgres: "INSERT INTO attempts (id, job_id, number, status, outcome, finished_at) VALUES ($1,$2,1,$3,$4,$5)",
+    key: None,
+};
+const STEP: Each = Each {
+    order: 3,
+    sqlite: "INSERT INTO steps (id, attempt_id, kind, ordinal, name, allow_failure, status, error, finished_at) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+        value ->> 8 FROM json_each($1)",
+    postgres: "INSERT INTO steps (id, attempt_id, kind, ordinal, name, allow_failure, status, error, finished_at) \
+        VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+    key: None,
+};
+const NEED: Each = Each {
+    order: 4,
+    sqlite: "INSERT INTO job_needs (job_id, needs_id) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
+    postgres: "INSERT INTO job_needs (job_id, needs_id) VALUES ($1, $2)",
+    key: None,
+};
+
+fn push_task(batch: &mut Batch, id: i64, task: &NewTask, now: Timestamp) -> Result<()> {
+    let cause = serde_json::to_string(&task.cause).map_err(|e| Error::corrupt("tasks", e))?;
+    let parameters = serde_json::to_string(&task.parameters).map_err(|e| Error::corrupt("tasks", e))?;
+    let row = [
+        id.into(),
+        task.project.0.into(),
+        task.plan.0.into(),
+        task.plan_revision.into(),
+        task.digest.as_str().into(),
+        task.reason_code.clone().into(),
+        task.reason.clone().into(),
+        task.priority.into(),
+        task.build.clone().into(),
+        task.revision.clone().into(),
+        task.branch.clone().into(),
+        task.message.clone().into(),
+        task.author.clone().into(),
+        task.cause.kind.as_str().into(),
+        cause.into(),
+        task.cause.rerun_of.map(|t| t.0).into(),
+        parameters.into(),
+        task.created_by.map(|u| u.0).into(),
+        now.0.into(),
+    ];
+    batch.each(&TASK, row);
+    Ok(())
 }
 
-async fn insert_attempts(tx: &mut Tx, new: &NewTask, jobs: &[i64], now: Timestamp) -> Result<Vec<i64>> {
-    let mut ids = Vec::with_capacity(jobs.len());
-    let both: Vec<_> = new.jobs.iter().zip(jobs).collect();
-    for chunk in both.chunks(100) {
-        let mut sql = String::from("INSERT INTO attempts (job_id, number, status, outcome, finished_at) VALUES ");
-        for i in 0..chunk.len() {
-            let b = i * 4;
-            let comma = if i == 0 { "" } else { "," };
-            let _ = write!(sql, "{comma}(${},1,${},${},${})", b + 1, b + 2, b + 3, b + 4);
-        }
-        sql.push_str(" RETURNING id");
-        macro_rules! go {
-            ($c:expr) => {{
-                let mut q = sqlx::query_scalar(AssertSqlSafe(sql));
-                for (j, id) in chunk {
-                    let passed = j.passed.is_some();
-                    q = q
-                        .bind(**id)
-                        .bind(if passed { "ended" } else { "waiting" })
-                        .bind(passed.then_some("passed"))
-                        .bind(passed.then_some(now.0));
-                }
-                q.fetch_all($c).await?
-            }};
-        }
-        let mut got: Vec<i64> = on_tx!(tx, c => go!(c));
-        got.sort_unstable();
-        ids.extend(got);
-    }
-    Ok(ids)
+fn push_job(batch: &mut Batch, id: i64, task: i64, ordinal: usize, job: &NewJob, priority: i64, now: Timestamp) {
+    let row = [
+        id.into(),
+        task.into(),
+        job.key.as_str().into(),
+        (ordinal as i64).into(),
+        job.spec.as_str().into(),
+        if job.passed.is_some() { "passed" } else { "pending" }.into(),
+        job.requirements.as_str().into(),
+        priority.into(),
+        job.ready_at.map(|t| t.0).into(),
+        job.passed.clone().into(),
+        job.passed.as_ref().map(|_| now.0).into(),
+        job.timeout_ms.into(),
+    ];
+    batch.each(&JOB, row);
 }
 
-/// Adds the inserts of an attempt's steps. With `passed`, they stand there as skipped and say so.
-pub(super) fn push_steps(batch: &mut Batch, attempt: i64, steps: &[NewStep], passed: Option<&str>, now: Timestamp) {
-    if steps.is_empty() {
-        return;
-    }
-    let mut sql = String::from(
-        "INSERT INTO steps (attempt_id, kind, ordinal, name, allow_failure, status, error, finished_at) VALUES ",
-    );
-    let mut values: Vec<Value> = Vec::with_capacity(steps.len() * 8);
-    for (i, s) in steps.iter().enumerate() {
-        let b = i * 8;
-        let comma = if i == 0 { "" } else { "," };
-        let _ = write!(
-            sql,
-            "{comma}(${},${},${},${},${},${},${},${})",
-            b + 1,
-            b + 2,
-            b + 3,
-            b + 4,
-            b + 5,
-            b + 6,
-            b + 7,
-            b + 8
-        );
-        values.extend([
+fn push_attempt(batch: &mut Batch, id: i64, job: i64, passed: bool, now: Timestamp) {
+    let row = [
+        id.into(),
+        job.into(),
+        if passed { "ended" } else { "waiting" }.into(),
+        passed.then(|| "passed".to_owned()).into(),
+        passed.then_some(now.0).into(),
+    ];
+    batch.each(&ATTEMPT, row);
+}
+
+/// Adds the inserts of an attempt's steps, under the ids given. With `passed`, they stand there as skipped and say so.
+pub(super) fn push_steps(
+    batch: &mut Batch,
+    attempt: i64,
+    steps: &[NewStep],
+    ids: &[i64],
+    passed: Option<&str>,
+    now: Timestamp,
+) {
+    for (s, id) in steps.iter().zip(ids) {
+        let row = [
+            (*id).into(),
             attempt.into(),
             s.kind.as_str().into(),
             s.ordinal.into(),
@@ -323,7 +315,7 @@ pub(super) fn push_steps(batch: &mut Batch, attempt: i64, steps: &[NewStep], pas
             if passed.is_some() { "skipped" } else { "pending" }.into(),
             passed.map(str::to_owned).into(),
             passed.map(|_| now.0).into(),
-        ]);
+        ];
+        batch.each(&STEP, row);
     }
-    batch.push(sql, values);
 }

@@ -194,9 +194,9 @@ async fn read(store: &Store, part: &Part, q: &TaskQuery) -> Result<Vec<Listed>> 
         };
     }
     Ok(match store.db() {
-        crate::store::Db::Sqlite(p) => {
+        crate::store::Db::Sqlite(readers) => {
             generic!(sqlx::Sqlite);
-            build!(p)
+            build!(&mut *readers.take().await?)
         }
         crate::store::Db::Postgres(p) => {
             generic!(sqlx::Postgres);

@@ -10,12 +10,14 @@ mod state;
 mod view;
 mod waiting;
 
+pub(in crate::store) use state::read;
 pub(in crate::store) use view::word;
 
 pub use insert::{NewJob, NewStep, NewTask, Snapshot, insert, snapshot};
 pub use list::{Listed, list};
 pub use runnable::{Runnable, runnable};
 pub use running::{counts, running};
+pub(crate) use state::{CONSOLE_ENDED, JOB_READY, STEP_LINES};
 pub use state::{Fresh, load, load_by_attempt, new_attempt, save};
 pub use view::{attempts_of, job_task, view, views};
 pub use waiting::{Resolving, Waiting, WaitingFilter, demands, held_back, ready, resolving, waiting_all};

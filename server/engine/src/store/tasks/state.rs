@@ -4,7 +4,8 @@
 
 use super::insert::{NewStep, push_steps};
 use super::view::word;
-use crate::store::{Batch, Error, Result, Tx, Value, on_tx};
+use crate::store::batch::Each;
+use crate::store::{Batch, Result, Tx, Value, on_tx};
 use domain::lifecycle::{AttemptState, Changes, JobState, Retry, StepState, TaskState};
 use domain::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
 use sqlx::FromRow;
@@ -64,11 +65,20 @@ const LOAD: &str = "SELECT t.plan_id, t.status AS t_status, t.desired AS t_desir
     LEFT JOIN steps s ON s.attempt_id = a.id WHERE t.id = $1 \
     ORDER BY j.ordinal, CASE s.kind WHEN 'setup' THEN 0 WHEN 'step' THEN 1 WHEN 'service' THEN 2 ELSE 3 END, s.ordinal";
 
-/// Reads a task for a change, and which plan it is of; `None` when there is none.
+/// A task for a change, and which plan it is of; `None` when there is none. What is remembered of it is handed over: the
+/// caller gives it back with `keep_task` when rows and state agree again.
 ///
 /// # Errors
 /// When the database fails or a row does not read.
 pub async fn load(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>> {
+    match tx.take_task(id) {
+        Some(found) => Ok(Some(found)),
+        None => read(tx, id).await,
+    }
+}
+
+/// Reads it from its rows.
+pub(in crate::store) async fn read(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>> {
     let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(LOAD).bind(id.0).fetch_all(c).await?);
     let Some(first) = rows.first() else { return Ok(None) };
     let plan = PlanId(first.plan_id);
@@ -109,6 +119,9 @@ pub async fn load(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>
 /// # Errors
 /// When the database fails.
 pub async fn load_by_attempt(tx: &mut Tx, attempt: AttemptId) -> Result<Option<TaskId>> {
+    if let Some(task) = tx.kept_task_of(attempt) {
+        return Ok(Some(task));
+    }
     let id: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(
         "SELECT j.task_id FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.id = $1")
         .bind(attempt.0).fetch_optional(c).await?);
@@ -165,79 +178,132 @@ fn step(r: Row) -> Result<Option<StepState>> {
     }))
 }
 
+const SAVE_STEP: Each = Each {
+    order: 10,
+    sqlite: "UPDATE steps SET status = v.value ->> 0, exit_code = v.value ->> 1, signal = v.value ->> 2, error = v.value ->> 3, \
+        console_from = v.value ->> 4, console_len = v.value ->> 5, started_at = v.value ->> 6, finished_at = v.value ->> 7 \
+        FROM json_each($1) v WHERE steps.id = v.value ->> 8",
+    postgres: "UPDATE steps SET status = $1, exit_code = $2, signal = $3, error = $4, console_from = $5, console_len = $6, \
+        started_at = $7, finished_at = $8 WHERE id = $9",
+    key: Some(8),
+};
+const SAVE_ATTEMPT: Each = Each {
+    order: 11,
+    sqlite: "UPDATE attempts SET status = v.value ->> 0, outcome = v.value ->> 1, reason = v.value ->> 2, agent_id = v.value ->> 3, \
+        epoch = v.value ->> 4, lease_until = v.value ->> 5, deadline_at = v.value ->> 6, assigned_at = v.value ->> 7, \
+        started_at = v.value ->> 8, finished_at = v.value ->> 9, executor = v.value ->> 10 \
+        FROM json_each($1) v WHERE attempts.id = v.value ->> 11",
+    postgres: "UPDATE attempts SET status = $1, outcome = $2, reason = $3, agent_id = $4, epoch = $5, lease_until = $6, \
+        deadline_at = $7, assigned_at = $8, started_at = $9, finished_at = $10, executor = $11 WHERE id = $12",
+    key: Some(11),
+};
+const SAVE_JOB: Each = Each {
+    order: 12,
+    sqlite: "UPDATE jobs SET status = v.value ->> 0, desired = v.value ->> 1, reason = v.value ->> 2, started_at = v.value ->> 3, \
+        finished_at = v.value ->> 4, attempt = v.value ->> 5, version = version + 1 \
+        FROM json_each($1) v WHERE jobs.id = v.value ->> 6",
+    postgres: "UPDATE jobs SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, attempt = $6, \
+        version = version + 1 WHERE id = $7",
+    key: Some(6),
+};
+const SAVE_TASK: Each = Each {
+    order: 13,
+    sqlite: "UPDATE tasks SET status = v.value ->> 0, desired = v.value ->> 1, reason = v.value ->> 2, started_at = v.value ->> 3, \
+        finished_at = v.value ->> 4, reason_code = NULL, version = version + 1 \
+        FROM json_each($1) v WHERE tasks.id = v.value ->> 5",
+    postgres: "UPDATE tasks SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, \
+        reason_code = NULL, version = version + 1 WHERE id = $6",
+    key: Some(5),
+};
+const TOUCH_TASK: Each = Each {
+    order: 14,
+    sqlite: "UPDATE tasks SET version = version + 1 FROM json_each($1) v WHERE tasks.id = v.value ->> 0",
+    postgres: "UPDATE tasks SET version = version + 1 WHERE id = $1",
+    key: Some(0),
+};
+/// A job may be handed out: id, since when.
+pub(crate) const JOB_READY: Each = Each {
+    order: 15,
+    sqlite: "UPDATE jobs SET ready_at = v.value ->> 1 FROM json_each($1) v WHERE jobs.id = v.value ->> 0 AND jobs.ready_at IS NULL",
+    postgres: "UPDATE jobs SET ready_at = $2 WHERE id = $1 AND ready_at IS NULL",
+    key: Some(0),
+};
+/// How many lines a step wrote: id, lines.
+pub(crate) const STEP_LINES: Each = Each {
+    order: 16,
+    sqlite: "UPDATE steps SET lines = v.value ->> 1 FROM json_each($1) v WHERE steps.id = v.value ->> 0",
+    postgres: "UPDATE steps SET lines = $2 WHERE id = $1",
+    key: Some(0),
+};
+/// What an attempt's console came to: id, bytes, digest.
+pub(crate) const CONSOLE_ENDED: Each = Each {
+    order: 17,
+    sqlite: "UPDATE attempts SET console_bytes = v.value ->> 1, console_acked = v.value ->> 1, console_digest = v.value ->> 2 \
+        FROM json_each($1) v WHERE attempts.id = v.value ->> 0",
+    postgres: "UPDATE attempts SET console_bytes = $2, console_acked = $2, console_digest = $3 WHERE id = $1",
+    key: Some(0),
+};
+
 /// Writes what differs.
-///
-/// # Errors
-/// When the database fails.
 pub fn save(batch: &mut Batch, task: TaskId, changes: &Changes<'_>) {
     let at = |t: Option<Timestamp>| Value::Int(t.map(|t| t.0));
     for s in &changes.steps {
-        batch.push(
-            "UPDATE steps SET status = $1, exit_code = $2, signal = $3, error = $4, console_from = $5, console_len = $6, \
-             started_at = $7, finished_at = $8 WHERE id = $9",
-            [
-                s.status.as_str().into(),
-                s.exit_code.into(),
-                s.signal.into(),
-                s.error.clone().into(),
-                s.console_from.into(),
-                s.console_len.into(),
-                at(s.started_at),
-                at(s.finished_at),
-                s.id.0.into(),
-            ],
-        );
+        let row = [
+            s.status.as_str().into(),
+            s.exit_code.into(),
+            s.signal.into(),
+            s.error.clone().into(),
+            s.console_from.into(),
+            s.console_len.into(),
+            at(s.started_at),
+            at(s.finished_at),
+            s.id.0.into(),
+        ];
+        batch.each(&SAVE_STEP, row);
     }
     for a in &changes.attempts {
-        batch.push(
-            "UPDATE attempts SET status = $1, outcome = $2, reason = $3, agent_id = $4, epoch = $5, lease_until = $6, \
-             deadline_at = $7, assigned_at = $8, started_at = $9, finished_at = $10, executor = $11 WHERE id = $12",
-            [
-                a.status.as_str().into(),
-                a.outcome.map(|o| o.as_str().to_owned()).into(),
-                a.reason.clone().into(),
-                a.agent.map(|g| g.0).into(),
-                a.epoch.into(),
-                at(a.lease_until),
-                at(a.deadline_at),
-                at(a.assigned_at),
-                at(a.started_at),
-                at(a.finished_at),
-                a.executor.map(|e| e.as_str().to_owned()).into(),
-                a.id.0.into(),
-            ],
-        );
+        let row = [
+            a.status.as_str().into(),
+            a.outcome.map(|o| o.as_str().to_owned()).into(),
+            a.reason.clone().into(),
+            a.agent.map(|g| g.0).into(),
+            a.epoch.into(),
+            at(a.lease_until),
+            at(a.deadline_at),
+            at(a.assigned_at),
+            at(a.started_at),
+            at(a.finished_at),
+            a.executor.map(|e| e.as_str().to_owned()).into(),
+            a.id.0.into(),
+        ];
+        batch.each(&SAVE_ATTEMPT, row);
     }
     for j in &changes.jobs {
-        batch.push(
-            "UPDATE jobs SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, attempt = $6, \
-             version = version + 1 WHERE id = $7",
-            [
-                j.status.as_str().into(),
-                j.desired.as_str().into(),
-                j.reason.clone().into(),
-                at(j.started_at),
-                at(j.finished_at),
-                j.attempt.number.into(),
-                j.id.0.into(),
-            ],
-        );
+        let row = [
+            j.status.as_str().into(),
+            j.desired.as_str().into(),
+            j.reason.clone().into(),
+            at(j.started_at),
+            at(j.finished_at),
+            j.attempt.number.into(),
+            j.id.0.into(),
+        ];
+        batch.each(&SAVE_JOB, row);
     }
     // The task's version rises with every change below it: it is what caches and pages compare.
     match changes.task {
-        Some(t) => batch.push(
-            "UPDATE tasks SET status = $1, desired = $2, reason = $3, started_at = $4, finished_at = $5, \
-             reason_code = NULL, version = version + 1 WHERE id = $6",
-            [
+        Some(t) => {
+            let row = [
                 t.status.as_str().into(),
                 t.desired.as_str().into(),
                 t.reason.clone().into(),
                 at(t.started_at),
                 at(t.finished_at),
                 t.id.0.into(),
-            ],
-        ),
-        None => batch.push("UPDATE tasks SET version = version + 1 WHERE id = $1", [task.0.into()]),
+            ];
+            batch.each(&SAVE_TASK, row);
+        }
+        None => batch.each(&TOUCH_TASK, [task.0.into()]),
     }
 }
 
@@ -261,9 +327,7 @@ pub async fn new_attempt(
     not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Fresh> {
-    let id: i64 = on_tx!(tx, c => sqlx::query_scalar(
-        "INSERT INTO attempts (job_id, number, status, epoch) VALUES ($1, $2, 'waiting', $3) RETURNING id")
-        .bind(job.id.0).bind(number).bind(job.attempt.epoch).fetch_one(c).await?);
+    let id = tx.ids("attempts", 1).await?.into_iter().next().unwrap_or_default();
     let steps: Vec<NewStep> = job
         .attempt
         .steps
@@ -275,8 +339,14 @@ pub async fn new_attempt(
             allow_failure: s.allow_failure,
         })
         .collect();
+    let ids = tx.ids("steps", steps.len()).await?;
     let mut batch = Batch::default();
-    push_steps(&mut batch, id, &steps, None, now);
+    // Pushed, not said of each: the last attempt must have ended before this one is there.
+    batch.push(
+        "INSERT INTO attempts (id, job_id, number, status, epoch) VALUES ($1, $2, $3, 'waiting', $4)",
+        [id.into(), job.id.0.into(), number.into(), job.attempt.epoch.into()],
+    );
+    push_steps(&mut batch, id, &steps, &ids, None, now);
     batch.push(
         "UPDATE jobs SET attempt = $1, ready_at = $2, not_before = $3 WHERE id = $4",
         [
@@ -286,14 +356,7 @@ pub async fn new_attempt(
             job.id.0.into(),
         ],
     );
-    tx.run(batch).await?;
-    let ids: Vec<i64> = on_tx!(tx, c => sqlx::query_scalar(
-        "SELECT id FROM steps WHERE attempt_id = $1 \
-         ORDER BY CASE kind WHEN 'setup' THEN 0 WHEN 'step' THEN 1 WHEN 'service' THEN 2 ELSE 3 END, ordinal")
-        .bind(id).fetch_all(c).await?);
-    if ids.len() != steps.len() {
-        return Err(Error::corrupt("steps", "a new attempt's steps are not all there"));
-    }
+    tx.later(batch);
     Ok(Fresh {
         attempt: AttemptId(id),
         steps: ids.into_iter().map(StepId).collect(),

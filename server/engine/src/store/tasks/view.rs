@@ -113,7 +113,7 @@ pub async fn views(store: &Store, ids: &[TaskId]) -> Result<Vec<TaskView>> {
          WHERE j.task_id {within} ORDER BY j.task_id, j.ordinal"
     );
     let (tasks, jobs): (Vec<TaskRow>, Vec<JobRow>) = on!(db, p => (
-        sqlx::query_as(AssertSqlSafe(tasks_sql)).bind(&list).fetch_all(p).await?,
+        sqlx::query_as(AssertSqlSafe(tasks_sql)).bind(&list).fetch_all(&mut *p).await?,
         sqlx::query_as(AssertSqlSafe(jobs_sql)).bind(&list).fetch_all(p).await?,
     ));
     let mut steps = steps_of(store, &jobs.iter().map(|j| j.attempt_id).collect::<Vec<_>>()).await?;

@@ -28,7 +28,10 @@ async fn put(tx: &mut Tx, key: &str, value: &str) -> engine::store::Result<()> {
 async fn rows(store: &Store) -> (i64, i64) {
     let sql = "SELECT (SELECT COUNT(*) FROM settings), (SELECT COUNT(*) FROM events)";
     match store.db() {
-        Db::Sqlite(p) => sqlx::query_as(sql).fetch_one(p).await.unwrap(),
+        Db::Sqlite(p) => sqlx::query_as(sql)
+            .fetch_one(&mut *p.take().await.unwrap())
+            .await
+            .unwrap(),
         Db::Postgres(p) => sqlx::query_as(sql).fetch_one(p).await.unwrap(),
     }
 }
