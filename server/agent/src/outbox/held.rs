@@ -10,7 +10,7 @@ use protocol::{AttemptEvent, Fence, FromAgent, Have, HaveState, MAX_OUTPUT, Outp
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -90,7 +90,8 @@ impl Held {
 
     /// What an earlier run of this agent left; `None` when it had not ended then.
     pub(super) fn recover(fence: Fence, folder: &Path, bell: Arc<Notify>) -> io::Result<Option<Self>> {
-        let report = match std::fs::read(folder.join("report")) {
+        let inside = std::fs::read(folder.join("report"));
+        let report = match inside.or_else(|_| std::fs::read(beside(folder))) {
             Ok(report) => report,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),
@@ -144,12 +145,25 @@ impl Held {
     /// Writes the report of an ended attempt, so that a restart in the moment before its acknowledgement loses nothing.
     fn keep(&self, report: &Report) -> io::Result<()> {
         let folder = self.spool.folder();
-        if self.spool.is_empty() {
-            std::fs::create_dir_all(folder)?;
+        let path = if self.spool.is_empty() {
+            beside(folder)
+        } else {
+            folder.join("report")
+        };
+        let new = path.with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(report)?)?;
+        std::fs::rename(&new, &path)
+    }
+
+    /// Takes all that is on disk of it away. Blocking.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        if !self.spool.is_empty() {
+            self.spool.remove()?;
         }
-        let text = serde_json::to_vec(report)?;
-        std::fs::write(folder.join("report.new"), text)?;
-        std::fs::rename(folder.join("report.new"), folder.join("report"))
+        match std::fs::remove_file(beside(self.spool.folder())) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
 
     /// A new session: everything not acknowledged goes again.
@@ -275,4 +289,9 @@ impl Held {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the report of an attempt without output lies: a folder of its own would cost more than its step.
+fn beside(folder: &Path) -> PathBuf {
+    folder.with_extension("report")
 }

@@ -48,21 +48,28 @@ impl Outbox {
         let mut held = BTreeMap::new();
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let found = match path.file_name().and_then(|n| n.to_str()).and_then(fence_of) {
-                Some(fence) => Held::recover(fence, &path, bell.clone()),
+            let stem = path
+                .extension()
+                .is_none_or(|e| e == "report")
+                .then(|| path.with_extension(""));
+            let folder = stem.unwrap_or_default();
+            let found = match folder.file_name().and_then(|n| n.to_str()).and_then(fence_of) {
+                // Its folder and a report beside it are one attempt's.
+                Some(fence) if held.contains_key(&fence) => continue,
+                Some(fence) => Held::recover(fence, &folder, bell.clone()),
                 None => Ok(None),
             };
             match found {
                 Ok(Some(one)) => {
                     held.insert(one.fence, Arc::new(one));
                 }
-                Ok(None) => std::fs::remove_dir_all(&path)?,
+                Ok(None) => remove(&path)?,
                 Err(e) => {
                     tracing::warn!(
                         "The left-over output in {} cannot be read and is removed: {e}",
                         path.display()
                     );
-                    std::fs::remove_dir_all(&path)?;
+                    remove(&path)?;
                 }
             }
         }
@@ -132,7 +139,7 @@ impl Outbox {
     /// Removes the folder of what is not held any more, behind the answer.
     pub fn clear(&self, held: Arc<Held>) {
         self.removals.spawn_blocking(move || {
-            if let Err(e) = held.spool.remove() {
+            if let Err(e) = held.remove() {
                 tracing::warn!("The spool {} cannot be removed: {e}", held.spool.folder().display());
             }
         });
@@ -176,10 +183,76 @@ impl All {
     }
 }
 
+fn remove(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    }
+}
+
 fn fence_of(name: &str) -> Option<Fence> {
     let (attempt, epoch) = name.split_once('-')?;
     Some(Fence {
         attempt: AttemptId(attempt.parse().ok()?),
         epoch: epoch.parse().ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use domain::console::view::Stream;
+    use protocol::AttemptEvent;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn end(held: &Held) {
+        held.note(AttemptEvent::Ended {
+            aborted: false,
+            error: None,
+            length: held.spool.len(),
+            digest: held.spool.digest(),
+            at: clock::now(),
+        });
+    }
+
+    #[tokio::test]
+    async fn what_had_ended_is_told_after_a_restart_with_output_and_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let fence = |attempt| Fence {
+            attempt: AttemptId(attempt),
+            epoch: 1,
+        };
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let [quiet, loud, cut] = [1, 2, 3].map(|a| outbox.take(fence(a)).unwrap());
+        for spool in [&loud.spool, &cut.spool] {
+            spool.append(Stream::Stdout, clock::now(), b"words\n").unwrap();
+        }
+        end(&quiet);
+        end(&loud);
+        drop((outbox, quiet, loud, cut));
+        std::fs::write(dir.path().join("4-1.new"), "half a rep").unwrap();
+        assert_eq!(names(dir.path()), ["1-1.report", "2-1", "3-1", "4-1.new"]);
+
+        let outbox = Outbox::open(dir.path()).unwrap();
+        assert_eq!(names(dir.path()), ["1-1.report", "2-1"], "what had not ended is gone");
+        let have: Vec<_> = outbox.all().iter().map(|h| (h.fence, h.spool.len())).collect();
+        assert_eq!(have, [(fence(1), 0), (fence(2), 6)]);
+        for held in outbox.all() {
+            assert!(!held.running() && !held.told());
+            held.acknowledge(1);
+            outbox.settle(&held);
+        }
+        outbox.close().await;
+        assert!(names(dir.path()).is_empty(), "what is told leaves nothing");
+    }
 }

@@ -4,7 +4,7 @@
 //! **Invariant:** it says what the rows say. Only the connection that every write goes through has one; a unit that fails,
 //! and statements that nobody vouches for, empty it; debug builds compare it with the rows after every commit.
 
-use super::{Result, Tx, agents, on_tx, tasks};
+use super::{Result, Tx, on_tx};
 use domain::lifecycle::TaskState;
 use domain::placement::{Agent, Busy};
 use domain::{AttemptId, PlanId, TaskId};
@@ -114,20 +114,21 @@ impl Tx {
     }
 }
 
-/// Compares what is remembered with the rows; answers what differs. For debug builds, between writes.
+/// Compares what is remembered with the rows, between writes; answers what differs.
+#[cfg(debug_assertions)]
 pub(super) async fn difference(tx: &mut Tx) -> Result<Option<String>> {
     let Some(kept) = &tx.kept else { return Ok(None) };
     let tasks: Vec<_> = kept.tasks.values().cloned().collect();
     let fleet = kept.fleet.clone();
     let last: Vec<_> = kept.last.iter().map(|(t, n)| (*t, *n)).collect();
     for (task, plan) in tasks {
-        let row = tasks::read(tx, task.id).await?;
+        let row = super::tasks::read(tx, task.id).await?;
         if row.as_ref() != Some(&(task.clone(), plan)) {
             return Ok(Some(format!("{task:?} is remembered, {row:?} is there")));
         }
     }
     if let Some(mut fleet) = fleet {
-        let mut rows = agents::read_fleet(tx).await?;
+        let mut rows = super::agents::read_fleet(tx).await?;
         for agent in fleet.iter_mut().chain(&mut rows) {
             agent.busy.sort_unstable_by_key(|b| b.job);
         }
