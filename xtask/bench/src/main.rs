@@ -16,6 +16,7 @@ mod seed;
 mod server;
 mod stats;
 mod throughput;
+mod viewer;
 
 use std::process::ExitCode;
 

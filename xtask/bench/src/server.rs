@@ -147,6 +147,12 @@ impl Server {
         resident(self.child.id())
     }
 
+    /// Lets the highest resident memory count from now on.
+    pub fn forget_peak(&self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(&path, "5").with_context(|| format!("writing {path}"))
+    }
+
     /// CPU time of the server itself so far, without the steps it ran, in milliseconds.
     pub fn cpu(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
