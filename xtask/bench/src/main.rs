@@ -4,6 +4,7 @@
 //! **Invariant:** a workload measures from outside, over the doors that users have: REST, pages, sockets, the process table.
 
 mod container;
+mod engine;
 mod floor;
 mod footprint;
 mod http;
