@@ -155,17 +155,7 @@ impl Server {
 
     /// CPU time of the server itself so far, without the steps it ran, in milliseconds.
     pub fn cpu(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after = stat.rsplit(')').next().context("no stat")?;
-        let field = |n: usize| {
-            after
-                .split_whitespace()
-                .nth(n)
-                .and_then(|text| text.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        // utime and stime, in ticks of 10 ms.
-        Ok((field(11) + field(12)) * 10.0)
+        cpu(self.child.id())
     }
 
     async fn wait_for(&mut self, path: &str, wanted: &[u16]) -> Result<()> {
@@ -241,4 +231,19 @@ pub fn resident(process: u32) -> Result<(f64, f64)> {
         Ok::<f64, anyhow::Error>(kilobytes / 1024.0)
     };
     Ok((field("VmRSS:")?, field("VmHWM:")?))
+}
+
+/// CPU time of a process so far, without its ended children, in milliseconds.
+pub fn cpu(process: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after = stat.rsplit(')').next().context("no stat")?;
+    let field = |n: usize| {
+        after
+            .split_whitespace()
+            .nth(n)
+            .and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    // utime and stime, in ticks of 10 ms.
+    Ok((field(11) + field(12)) * 10.0)
 }
