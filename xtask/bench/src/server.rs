@@ -61,7 +61,7 @@ impl Server {
             .args(["serve", "--listen", &address, "--data"])
             .arg(data.path())
             .args(flags)
-            .env("RUST_LOG", "warn")
+            .env("CARACAL_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(data.path().join("bench.log"))?)
