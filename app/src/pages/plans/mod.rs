@@ -25,13 +25,13 @@ use edit::{PlanEdit, PlanNew};
 use leptos::prelude::*;
 use leptos_router::any_nested_route::IntoAnyNestedRoute;
 use leptos_router::components::Route;
-use leptos_router::{MatchNestedRoutes, SsrMode, path};
+use leptos_router::{SsrMode, path};
 use list::PlanList;
 use show::PlanShow;
 
 /// Every page of plans; nested in the frame's route.
 #[component(transparent)]
-pub fn PlanRoutes() -> impl MatchNestedRoutes + Clone {
+pub fn PlanRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <Route path=path!("/plans") view=PlanList ssr=SsrMode::Async/>
         <Route path=path!("/plans/new") view=PlanNew ssr=SsrMode::Async/>
