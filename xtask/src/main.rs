@@ -8,6 +8,7 @@ mod compress;
 mod lint;
 mod site;
 mod stamp;
+mod trim;
 mod workspace;
 
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::cargo::{self, Profile};
 use crate::stamp::Stamp;
 use crate::workspace::Workspace;
-use crate::{compress, stamp};
+use crate::{compress, stamp, trim};
 
 /// Builds the site of `profile`, or finds that it is up to date.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
@@ -69,7 +69,11 @@ fn build_styles(workspace: &Workspace, out: &Path) -> Result<()> {
 
 fn inputs(workspace: &Workspace, profile: Profile, styles: &Path) -> Result<Stamp> {
     let mut stamp = Stamp::new();
-    stamp.text(concat!(include_str!("site.rs"), include_str!("compress.rs")));
+    stamp.text(concat!(
+        include_str!("site.rs"),
+        include_str!("compress.rs"),
+        include_str!("trim.rs")
+    ));
     stamp.file(&workspace.path("Cargo.lock"))?;
     stamp.file(&workspace.wasm(profile))?;
     stamp.file(styles)?;
@@ -81,8 +85,16 @@ fn assemble(workspace: &Workspace, profile: Profile, styles: &Path, site: &Path)
     remove(site)?;
     let pkg = site.join("pkg");
     fs::create_dir_all(&pkg).with_context(|| format!("making {}", pkg.display()))?;
-    Bindgen::new()
-        .input_path(workspace.wasm(profile))
+    let module = workspace.wasm(profile);
+    let mut bindgen = Bindgen::new();
+    match profile {
+        Profile::Debug => bindgen.input_path(module),
+        Profile::Release => {
+            let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+            bindgen.input_bytes("caracal", trim::unused(&bytes)?)
+        }
+    };
+    bindgen
         .web(true)?
         .typescript(false)
         .keep_debug(false)
