@@ -3,7 +3,6 @@
 //! **Invariant:** nothing secret in here: without a script it travels in a URL.
 
 use domain::Problem;
-use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +50,7 @@ impl Error {
 }
 
 impl FromServerFnError for Error {
-    type Encoder = JsonEncoding;
+    type Encoder = crate::wire::Wire;
 
     fn from_server_fn_error(e: ServerFnErrorErr) -> Self {
         match e {

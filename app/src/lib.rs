@@ -20,5 +20,6 @@ pub mod layout;
 pub mod live;
 pub mod pages;
 pub mod root;
+pub mod wire;
 
 pub use error::Error;

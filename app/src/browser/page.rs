@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here throws; what a browser refuses is left undone.
 
 use super::Local;
+use leptos::form::form_data_from_event;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -106,6 +107,17 @@ pub fn taken_over(ev: &leptos::ev::SubmitEvent, names: &[&'static str]) -> Optio
             .filter(|v| !v.is_empty())
     };
     Some(names.iter().filter_map(|&n| Some((n, value(n)?))).collect())
+}
+
+/// The fields of a form that is being sent, url-encoded, with the button that sends it; the browser then leaves it alone.
+pub fn fields_of(ev: &leptos::ev::SubmitEvent) -> Option<String> {
+    if ev.default_prevented() {
+        return None;
+    }
+    let data = form_data_from_event(ev).ok()?;
+    let fields = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+    ev.prevent_default();
+    Some(String::from(fields.to_string()))
 }
 
 /// Puts the focus into the control of this id when something was wrong with what it held.

@@ -36,6 +36,11 @@ pub fn taken_over(_ev: &leptos::ev::SubmitEvent, _names: &[&'static str]) -> Opt
     None
 }
 
+/// The fields of a form that is being sent, url-encoded.
+pub fn fields_of(_ev: &leptos::ev::SubmitEvent) -> Option<String> {
+    None
+}
+
 /// Puts the focus into the control of this id when something was wrong with what it held.
 pub fn focus_on_error(_wrong: bool, _id: &str) {}
 

@@ -3,40 +3,54 @@
 //! **Invariant:** old data stays on screen while new data is on its way; a failed refresh does not blank the page.
 
 use crate::components::{ErrorNote, ErrorView};
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::wire::{Held, Source, Wire};
 use leptos::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
-/// Shows what a resource holds. `body` runs once, with a signal that follows the data.
+/// What the good data looks like, whatever its type.
+type Body = Arc<dyn Fn(Signal<Held>) -> AnyView + Send + Sync>;
+
+/// Shows what a source holds. `body` runs once, with a signal that follows the data.
 #[component]
 pub fn Loaded<T>(
     /// What the page is about.
-    of: Resource<Result<T>>,
+    of: Source<T>,
     /// Whether it is a part of a page: what goes wrong is then a notice in its place, not the page's answer.
     #[prop(optional)]
     part: bool,
     /// What it looks like.
     body: impl Fn(Signal<T>) -> AnyView + Copy + Send + Sync + 'static,
-) -> impl IntoView
+) -> AnyView
 where
-    T: Clone + PartialEq + Send + Sync + 'static,
+    T: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
+    let body = move |held: Signal<Held>| {
+        // What cannot be read does not get here, but for data of another version of the page: nothing is shown then.
+        let Ok(first) = held.get_untracked().get::<T>() else {
+            let error = Error::Transport("the page is older than the server; load it again".into());
+            return view! { <ErrorNote error/> }.into_any();
+        };
+        let last = Memo::new(move |last: Option<&T>| {
+            held.get()
+                .get()
+                .unwrap_or_else(|_| last.cloned().unwrap_or_else(|| first.clone()))
+        });
+        body(last.into())
+    };
     view! {
         <Transition>
-            <Split of part body/>
+            <Split of=of.held() part body=Arc::new(body) as Body/>
         </Transition>
     }
+    .into_any()
 }
 
 /// Stands inside the `Transition`, so that what it reads is waited for there.
 #[component]
-fn Split<T>(
-    of: Resource<Result<T>>,
-    part: bool,
-    body: impl Fn(Signal<T>) -> AnyView + Copy + Send + Sync + 'static,
-) -> impl IntoView
-where
-    T: Clone + PartialEq + Send + Sync + 'static,
-{
+fn Split(of: Resource<Held, Wire>, part: bool, body: Body) -> impl IntoView {
     // Awaited, not only read: while the server renders on several threads, a memo of a resource can be an instant behind it.
     Suspend::new(async move {
         let awaited = of.await;
@@ -44,38 +58,27 @@ where
     })
 }
 
-fn split<T>(
-    of: Resource<Result<T>>,
-    awaited: Result<T>,
-    part: bool,
-    body: impl Fn(Signal<T>) -> AnyView + Copy + Send + Sync + 'static,
-) -> impl IntoView
-where
-    T: Clone + PartialEq + Send + Sync + 'static,
-{
-    let (first, refused) = match awaited {
-        Ok(first) => (Some(first), None),
-        Err(e) => (None, Some(e)),
-    };
+fn split(of: Resource<Held, Wire>, awaited: Held, part: bool, body: Body) -> impl IntoView {
+    let good = |held: &Held| held.error().is_none();
+    let refused = awaited.error().cloned();
+    let first = Some(awaited).filter(good);
     // The last good data; an error only shows where there has been none.
-    let data = Memo::new(move |held: Option<&Option<T>>| match of.get() {
-        Some(Ok(fresh)) => Some(fresh),
-        _ => held.cloned().flatten().or_else(|| first.clone()),
+    let data = Memo::new(move |last: Option<&Option<Held>>| match of.get() {
+        Some(fresh) if good(&fresh) => Some(fresh),
+        _ => last.cloned().flatten().or_else(|| first.clone()),
     });
     let state = Memo::new(move |_| match (data.with(Option::is_some), of.get()) {
         (true, _) => Some(Ok(())),
-        (false, Some(Err(e))) => Some(Err::<(), Error>(e)),
-        (false, _) => refused.clone().map(Err),
+        (false, Some(held)) => held.error().cloned().map(Err::<(), Error>),
+        (false, None) => refused.clone().map(Err),
     });
     move || {
         state.get().map(|s| match s {
             Ok(()) => {
                 // `state` says that there is data, and data once there stays.
                 data.get_untracked().map(|first| {
-                    let last = Memo::new(move |held: Option<&T>| {
-                        data.get().or_else(|| held.cloned()).unwrap_or_else(|| first.clone())
-                    });
-                    body(last.into())
+                    let last = Signal::derive(move || data.get().unwrap_or_else(|| first.clone()));
+                    body(last)
                 })
             }
             Err(error) if part => Some(view! { <ErrorNote error/> }.into_any()),

@@ -5,13 +5,12 @@
 use super::me::FrameView;
 use crate::error::Result;
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 
 /// What the frame shows to this viewer.
 ///
 /// # Errors
 /// `Unauthenticated`, with the way to the sign-in page.
-#[server(prefix = "/ui", endpoint = "frame/get", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "frame/get", protocol = crate::wire::Get)]
 pub async fn get_frame() -> Result<FrameView> {
     use crate::context::{cookie, viewer, visit};
     let viewer = viewer()?;
@@ -38,7 +37,7 @@ pub async fn get_frame() -> Result<FrameView> {
 ///
 /// # Errors
 /// None of its own. Open without sign-in: it changes nothing but a cookie of the browser.
-#[server(prefix = "/ui", endpoint = "theme/set")]
+#[server(prefix = "/ui", endpoint = "theme/set", protocol = crate::wire::Post)]
 pub async fn set_theme(theme: String) -> Result<()> {
     use super::Theme;
     let (value, age) = Theme::read(&theme).map_or(("", 0), |t| (t.as_str(), 31_536_000));
@@ -53,7 +52,7 @@ pub async fn set_theme(theme: String) -> Result<()> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "session/delete")]
+#[server(prefix = "/ui", endpoint = "session/delete", protocol = crate::wire::Post)]
 pub async fn log_out() -> Result<()> {
     let visit = crate::context::visit()?;
     if let Some(secret) = visit.session {

@@ -8,6 +8,7 @@ use super::rail::Rail;
 use crate::browser;
 use crate::components::{Clock, Note, provide_clock};
 use crate::live::{Topic, use_live};
+use crate::wire::Source;
 use leptos::prelude::*;
 
 /// Rail, main region and what they share.
@@ -19,7 +20,7 @@ pub fn Frame(
     provide_clock();
     // News come in bursts; the rail's figures follow once a second.
     let fresh = RwSignal::new(0_u64);
-    let me = Resource::new_blocking(move || fresh.get(), |_| get_frame());
+    let me = Source::new(move || fresh.get(), |_| get_frame());
     provide_context(Me(me));
     let seq = Signal::derive(move || me.get().and_then(|m| m.ok()).map(|m| m.seq));
     let news = use_live(Topic::Queue, seq);
@@ -36,7 +37,7 @@ pub fn Frame(
             <main id="main" tabindex="-1">
                 <Transition>
                     {move || Suspend::new(async move {
-                        me.await.is_ok_and(|m| m.plain_http).then(|| {
+                        me.wait().await.is_ok_and(|m| m.plain_http).then(|| {
                             view! {
                                 <Note icon="triangle-alert" tone="st-lost">
                                     <span>

@@ -3,7 +3,7 @@
 //! **Invariant:** rights here only leave out buttons; `auth::authorize` decides behind each port.
 
 use super::Theme;
-use crate::error::Result;
+use crate::wire::Source;
 use domain::auth::{Action, Role};
 use domain::queue::QueueFigures;
 use leptos::prelude::*;
@@ -39,14 +39,14 @@ impl FrameView {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Me(pub Resource<Result<FrameView>>);
+pub(super) struct Me(pub Source<FrameView>);
 
-/// The frame's data, inside `Frame`. `.await` it in a page's `Suspend`.
+/// The frame's data, inside `Frame`. Wait for it in a page's `Suspend`.
 ///
 /// # Panics
 /// Outside of `Frame`, which provides it.
 #[must_use]
-pub fn use_me() -> Resource<Result<FrameView>> {
+pub fn use_me() -> Source<FrameView> {
     expect_context::<Me>().0
 }
 
@@ -63,7 +63,7 @@ pub fn IfMay(
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                let may = me.await.is_ok_and(|m| m.may(action));
+                let may = me.wait().await.is_ok_and(|m| m.may(action));
                 may.then(|| children.with_value(|c| c()))
             })}
         </Transition>

@@ -39,14 +39,14 @@ pub fn Rail() -> AnyView {
     let figures = move || {
         view! {
             <Transition>
-                {move || Suspend::new(async move { me.await.ok().map(|m| queue_count(m.figures)) })}
+                {move || Suspend::new(async move { me.wait().await.ok().map(|m| queue_count(m.figures)) })}
             </Transition>
         }
     };
     let away = move || {
         view! {
             <Transition>
-                {move || Suspend::new(async move { me.await.ok().and_then(|m| away_count(m.figures)) })}
+                {move || Suspend::new(async move { me.wait().await.ok().and_then(|m| away_count(m.figures)) })}
             </Transition>
         }
     };
@@ -78,7 +78,7 @@ pub fn Rail() -> AnyView {
                 </p>
                 <Transition>
                     {move || Suspend::new(async move {
-                        me.await.ok().map(|FrameView { name, .. }| view! { <UserMenu name/> })
+                        me.wait().await.ok().map(|FrameView { name, .. }| view! { <UserMenu name/> })
                     })}
                 </Transition>
             </div>

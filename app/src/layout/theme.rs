@@ -4,8 +4,9 @@
 
 use super::api::SetTheme;
 use crate::browser;
+use crate::components::ActionForm;
 use crate::components::Icon;
-use leptos::form::ActionForm;
+use crate::wire::Deed;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ impl Theme {
 /// Three buttons that choose the theme.
 #[component]
 pub fn ThemeChoice() -> impl IntoView {
-    let set = ServerAction::<SetTheme>::new();
+    let set = Deed::<SetTheme>::new();
     let choice = |theme: Option<Theme>, icon: &'static str, words: &'static str| {
         let value = theme.map_or("system", Theme::as_str);
         view! {

@@ -56,7 +56,7 @@ pub fn Account() -> impl IntoView {
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                me.await.ok().map(|m| {
+                me.wait().await.ok().map(|m| {
                     view! {
                         <a href="/me" aria-label=format!("{} {}, account", initials(&m.name), m.name)>
                             <span class="avatar" aria-hidden="true">{initials(&m.name)}</span>

@@ -6,8 +6,9 @@
 //! **Invariant:** a callback runs outside any borrow of the table, so it may subscribe, drop and seek freely.
 
 use super::{Link, Seen, Topic};
+use crate::wire::json;
 use domain::AttemptId;
-use domain::live::{FromBrowser, FromServer, decode_bytes};
+use domain::live::{FromBrowser, decode_bytes};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
@@ -15,6 +16,7 @@ use gloo_net::websocket::{Message, futures::WebSocket};
 use gloo_timers::callback::Timeout;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
+use serde::Deserialize;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,6 +25,16 @@ use wasm_bindgen_futures::spawn_local;
 /// Bumps of one subscription come no closer than this, but for the first.
 const CALM_MS: u32 = 250;
 const BACKOFF_MS: [u32; 7] = [100, 250, 500, 1_000, 2_000, 4_000, 8_000];
+
+/// `domain::live::FromServer`, as much of it as a page needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Heard {
+    Ev { id: u32, seq: i64 },
+    Reset { id: u32 },
+    Mark { id: u32, bytes: u64, ended: bool },
+    Refused { id: u32, detail: String },
+}
 
 struct Topical {
     topic: Topic,
@@ -100,28 +112,28 @@ impl Hub {
     }
 
     fn hear(&self, text: &str) {
-        let Ok(message) = serde_json::from_str::<FromServer>(text) else {
+        let Ok(message) = json::read::<Heard>(text) else {
             return;
         };
         match message {
-            FromServer::Ev { id, event } => {
+            Heard::Ev { id, seq } => {
                 if let Some(Entry::Topic(t)) = self.entry(id) {
-                    t.seq.set(t.seq.get().max(event.seq));
+                    t.seq.set(t.seq.get().max(seq));
                     t.bump();
                 }
             }
-            FromServer::Reset { id } => {
+            Heard::Reset { id } => {
                 if let Some(Entry::Topic(t)) = self.entry(id) {
                     t.reset.set(true);
                     t.bump();
                 }
             }
-            FromServer::Mark { id, bytes, ended } => {
+            Heard::Mark { id, bytes, ended } => {
                 if let Some(Entry::View(v)) = self.entry(id) {
                     (v.seen)(Seen::Mark(bytes, ended));
                 }
             }
-            FromServer::Refused { id, detail } => {
+            Heard::Refused { id, detail } => {
                 if let Some(Entry::View(v)) = self.entry(id) {
                     (v.seen)(Seen::Refused(&detail));
                 }

@@ -7,7 +7,6 @@ use domain::agent::AgentView;
 use domain::status::Availability;
 use domain::{AgentId, Timestamp};
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 
 /// The page's data.
@@ -25,7 +24,7 @@ pub struct AgentsView {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "agents/list", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "agents/list", protocol = crate::wire::Get)]
 pub async fn list_agents() -> Result<AgentsView> {
     use crate::context::{ports, viewer};
     let (ports, viewer) = (ports()?, viewer()?);
@@ -43,7 +42,7 @@ pub async fn list_agents() -> Result<AgentsView> {
 ///
 /// # Errors
 /// What the port says; `Conflict` when someone else has changed the agent meanwhile.
-#[server(prefix = "/ui", endpoint = "agents/patch")]
+#[server(prefix = "/ui", endpoint = "agents/patch", protocol = crate::wire::Post)]
 pub async fn patch_agent(
     agent: AgentId,
     version: i64,

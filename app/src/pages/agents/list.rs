@@ -9,6 +9,7 @@ use crate::address::address;
 use crate::components::{Blank, ErrorNote, Favicon, Loaded, Note, Page, Rows, Sign};
 use crate::layout::use_me;
 use crate::live::{Topic, use_live};
+use crate::wire::{Deed, Source};
 use domain::agent::AgentView;
 use domain::auth::Action;
 use domain::status::{AgentStatus, Availability};
@@ -18,7 +19,7 @@ use leptos_router::hooks::use_query_map;
 /// What rows share.
 #[derive(Clone, Copy)]
 pub(super) struct Acts {
-    pub patch: ServerAction<PatchAgent>,
+    pub patch: Deed<PatchAgent>,
     /// Whether the viewer may pause and resume.
     pub may: Signal<bool>,
 }
@@ -55,12 +56,12 @@ impl Tab {
 pub fn AgentList() -> impl IntoView {
     let me = use_me();
     let acts = Acts {
-        patch: ServerAction::new(),
+        patch: Deed::new(),
         may: Signal::derive(move || me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Administer))),
     };
     provide_context(acts);
     let fresh = RwSignal::new(0_u64);
-    let agents = Resource::new_blocking(move || (fresh.get(), acts.patch.version().get()), |_| list_agents());
+    let agents = Source::new(move || (fresh.get(), acts.patch.version().get()), |_| list_agents());
     let seq = Signal::derive(move || agents.get().and_then(Result::ok).map(|a| a.seq));
     let news = use_live(Topic::Agents, seq);
     Effect::new(move || fresh.set(news.get()));
@@ -104,13 +105,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let failed = move || {
-        acts.patch
-            .value()
-            .get()
-            .and_then(Result::err)
-            .map(|error| view! { <ErrorNote error/> })
-    };
+    let failed = move || acts.patch.error().map(|error| view! { <ErrorNote error/> });
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <Favicon sign/>

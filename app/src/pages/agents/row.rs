@@ -4,11 +4,11 @@
 
 use super::list::Acts;
 use super::state::look;
+use crate::components::ActionForm;
 use crate::components::{Ago, Elapsed, Icon, Menu, Meter, SlotMarks, Status};
 use domain::Timestamp;
 use domain::agent::{AgentView, Facts, SlotView};
 use domain::status::{AgentStatus, Availability, ExecutorKind};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 ///
 /// # Errors
 /// What the port says: one sentence for any wrong pair, `TooMany` when throttled.
-#[server(prefix = "/ui", endpoint = "session/create")]
+#[server(prefix = "/ui", endpoint = "session/create", protocol = crate::wire::Post)]
 pub async fn log_in(name: String, password: String, #[server(default)] next: String) -> Result<()> {
     use crate::context::{set_cookie, visit};
     let visit = visit()?;

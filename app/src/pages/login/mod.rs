@@ -5,9 +5,10 @@
 pub mod api;
 
 use crate::browser;
+use crate::components::ActionForm;
 use crate::components::{Ears, Favicon, Field, FormError, Sign};
+use crate::wire::Deed;
 use api::LogIn;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -17,8 +18,8 @@ use leptos_router::hooks::use_query_map;
 pub fn Login() -> impl IntoView {
     let query = use_query_map();
     let next = query.with_untracked(|q| q.get("next").unwrap_or_default());
-    let log_in = ServerAction::<LogIn>::new();
-    let error = move || log_in.value().get().and_then(Result::err);
+    let log_in = Deed::<LogIn>::new();
+    let error = move || log_in.error();
     // A wrong password is one sentence above both fields; what is wrong with one field stands below it.
     let problem = move |field: &'static str| Signal::derive(move || error().and_then(|e| e.problem_of(field)));
     let pending = log_in.pending();

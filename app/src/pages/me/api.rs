@@ -7,7 +7,6 @@ use domain::TokenId;
 use domain::auth::TokenScope;
 use domain::{Timestamp, UserId};
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 
 /// The cookie that carries a new secret over the redirect of a form without a script.
@@ -54,7 +53,7 @@ pub struct TokensView {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "tokens/list", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "tokens/list", protocol = crate::wire::Get)]
 pub async fn list_tokens() -> Result<TokensView> {
     use crate::context::{cookie, set_cookie, viewer, visit, wants_html};
     let (visit, viewer) = (visit()?, viewer()?);
@@ -96,7 +95,7 @@ pub async fn list_tokens() -> Result<TokensView> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "tokens/create")]
+#[server(prefix = "/ui", endpoint = "tokens/create", protocol = crate::wire::Post)]
 pub async fn create_token(
     name: String,
     #[server(default)] read: bool,
@@ -136,7 +135,7 @@ pub async fn create_token(
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "tokens/revoke")]
+#[server(prefix = "/ui", endpoint = "tokens/revoke", protocol = crate::wire::Post)]
 pub async fn revoke_token(token: TokenId) -> Result<()> {
     use crate::context::{ports, viewer};
     ports()?

@@ -14,7 +14,7 @@ pub fn MeShow() -> impl IntoView {
     let me = use_me();
     let who = move || {
         Suspend::new(async move {
-            me.await.ok().map(|m| {
+            me.wait().await.ok().map(|m| {
                 let may = match m.role {
                     None => "no role yet: an admin gives one",
                     Some(Role::Viewer) => "viewer: may look at everything",

@@ -4,18 +4,19 @@
 
 use super::api::{CreateToken, RevokeToken, TokenRow, TokensView, list_tokens};
 use crate::browser;
+use crate::components::ActionForm;
 use crate::components::{Ago, Blank, Confirm, Field, FormError, Icon, IconSize, Loaded, Note, Rows, Time};
+use crate::wire::{Deed, Source};
 use domain::Timestamp;
 use domain::auth::TokenScope;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// The section of tokens.
 #[component]
 pub fn Tokens() -> impl IntoView {
-    let create = ServerAction::<CreateToken>::new();
-    let revoke = ServerAction::<RevokeToken>::new();
-    let tokens = Resource::new_blocking(
+    let create = Deed::<CreateToken>::new();
+    let revoke = Deed::<RevokeToken>::new();
+    let tokens = Source::new(
         move || (create.version().get(), revoke.version().get()),
         |_| list_tokens(),
     );
@@ -32,23 +33,18 @@ pub fn Tokens() -> impl IntoView {
 }
 
 #[component]
-fn Body(
-    data: Signal<TokensView>,
-    create: ServerAction<CreateToken>,
-    revoke: ServerAction<RevokeToken>,
-) -> impl IntoView {
+fn Body(data: Signal<TokensView>, create: Deed<CreateToken>, revoke: Deed<RevokeToken>) -> impl IntoView {
     let items = Memo::new(move |_| data.with(|d| d.tokens.clone()));
     let now = Signal::derive(move || data.with(|d| d.now));
     let fresh = move || {
         create
-            .value()
-            .get()
+            .answer()
             .and_then(Result::ok)
             .or_else(|| data.with(|d| d.fresh.clone()))
     };
     let error = move || {
-        let made = create.value().get().and_then(Result::err);
-        made.or_else(|| revoke.value().get().and_then(Result::err))
+        let made = create.error();
+        made.or_else(|| revoke.error())
     };
     view! {
         <div class="grid gap-3 mt-3">
@@ -87,7 +83,7 @@ fn Body(
     .into_any()
 }
 
-fn row(t: TokenRow, now: Timestamp, revoke: ServerAction<RevokeToken>) -> AnyView {
+fn row(t: TokenRow, now: Timestamp, revoke: Deed<RevokeToken>) -> AnyView {
     let scopes = if t.scopes.is_empty() {
         view! { <span class="text-ink-2">"all that your role allows"</span> }.into_any()
     } else {
@@ -157,14 +153,8 @@ fn shown_once(secret: String) -> impl IntoView {
 }
 
 #[component]
-fn NewToken(create: ServerAction<CreateToken>) -> impl IntoView {
-    let problem = Signal::derive(move || {
-        create
-            .value()
-            .get()
-            .and_then(Result::err)
-            .and_then(|e| e.problem_of("name"))
-    });
+fn NewToken(create: Deed<CreateToken>) -> impl IntoView {
+    let problem = Signal::derive(move || create.error().and_then(|e| e.problem_of("name")));
     let scopes = TokenScope::ALL
         .iter()
         .map(|s| {

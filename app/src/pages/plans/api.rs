@@ -10,13 +10,12 @@ use crate::error::Result;
 use domain::PlanId;
 use domain::plan::view::PlanCheck;
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 
 /// A page of plans.
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "plans/list", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "plans/list", protocol = crate::wire::Get)]
 pub async fn list_plans(#[server(default)] q: String, #[server(default)] cursor: String) -> Result<PlansView> {
     use crate::context::{viewer, visit};
     let (visit, viewer) = (visit()?, viewer()?);
@@ -44,7 +43,7 @@ pub async fn list_plans(#[server(default)] q: String, #[server(default)] cursor:
 ///
 /// # Errors
 /// What the ports say.
-#[server(prefix = "/ui", endpoint = "plans/get", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "plans/get", protocol = crate::wire::Get)]
 pub async fn get_plan(
     plan: PlanId,
     #[server(default)] revision: i64,
@@ -142,7 +141,7 @@ fn row(t: domain::task::TaskView) -> TaskRow {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "plans/edit", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "plans/edit", protocol = crate::wire::Get)]
 pub async fn get_edit(plan: PlanId, #[server(default)] draft: u64) -> Result<EditView> {
     use crate::context::{ports, viewer};
     let viewer = viewer()?;
@@ -182,7 +181,7 @@ pub async fn get_edit(plan: PlanId, #[server(default)] draft: u64) -> Result<Edi
 ///
 /// # Errors
 /// `Unauthenticated`; `Forbidden` for those who may not write plans.
-#[server(prefix = "/ui", endpoint = "plans/new", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "plans/new", protocol = crate::wire::Get)]
 pub async fn get_new(#[server(default)] draft: u64) -> Result<EditView> {
     use domain::auth::{Action, Scope, authorize};
     let viewer = crate::context::viewer()?;
@@ -212,7 +211,7 @@ pub async fn get_new(#[server(default)] draft: u64) -> Result<EditView> {
 ///
 /// # Errors
 /// What the port says; a wrong document is no error.
-#[server(prefix = "/ui", endpoint = "plans/check")]
+#[server(prefix = "/ui", endpoint = "plans/check", protocol = crate::wire::Post)]
 pub async fn check_plan(document: String) -> Result<PlanCheck> {
     use crate::context::{ports, viewer};
     ports()?
@@ -226,7 +225,7 @@ pub async fn check_plan(document: String) -> Result<PlanCheck> {
 ///
 /// # Errors
 /// What the port says. Without a script the editor comes back with what was typed.
-#[server(prefix = "/ui", endpoint = "plans/create")]
+#[server(prefix = "/ui", endpoint = "plans/create", protocol = crate::wire::Post)]
 pub async fn create_plan(document: String, #[server(default)] description: String) -> Result<()> {
     use crate::context::{ports, viewer};
     let viewer = viewer()?;
@@ -259,7 +258,7 @@ pub async fn create_plan(document: String, #[server(default)] description: Strin
 /// # Errors
 /// What the port says: `Conflict` when the plan has changed since `version`. Without a script the editor comes back with
 /// what was typed.
-#[server(prefix = "/ui", endpoint = "plans/save")]
+#[server(prefix = "/ui", endpoint = "plans/save", protocol = crate::wire::Post)]
 pub async fn save_plan(
     plan: PlanId,
     version: i64,
@@ -302,7 +301,7 @@ pub async fn save_plan(
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "plans/delete")]
+#[server(prefix = "/ui", endpoint = "plans/delete", protocol = crate::wire::Post)]
 pub async fn delete_plan(plan: PlanId) -> Result<()> {
     use crate::context::{ports, viewer};
     ports()?
@@ -318,7 +317,7 @@ pub async fn delete_plan(plan: PlanId) -> Result<()> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "plans/run")]
+#[server(prefix = "/ui", endpoint = "plans/run", protocol = crate::wire::Post)]
 pub async fn run_plan(
     plan: PlanId,
     #[server(default)] branch: String,

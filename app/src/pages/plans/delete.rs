@@ -5,8 +5,9 @@
 use super::api::{DeletePlan, get_plan};
 use super::plan_of;
 use super::view::PlanPage;
+use crate::components::ActionForm;
 use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, LinkButton, Loaded, Page, Sign};
-use leptos::form::ActionForm;
+use crate::wire::{Deed, Source};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -14,18 +15,18 @@ use leptos_router::hooks::use_params_map;
 #[component]
 pub fn PlanDelete() -> impl IntoView {
     let params = use_params_map();
-    let page = Resource::new_blocking(
+    let page = Source::new(
         move || params.with(plan_of),
         |id| async move { get_plan(id?, 0, String::new()).await },
     );
-    let delete = ServerAction::<DeletePlan>::new();
+    let delete = Deed::<DeletePlan>::new();
     provide_context(delete);
     view! { <Loaded of=page body=|data| view! { <Body data/> }.into_any()/> }
 }
 
 #[component]
 fn Body(data: Signal<PlanPage>) -> impl IntoView {
-    let delete = expect_context::<ServerAction<DeletePlan>>();
+    let delete = expect_context::<Deed<DeletePlan>>();
     let (id, name, open) = data.with_untracked(|d| {
         let open = d.plan.recent.iter().filter(|t| !t.status.ended()).count();
         (d.plan.id, d.plan.name.clone(), open)
@@ -35,13 +36,7 @@ fn Body(data: Signal<PlanPage>) -> impl IntoView {
         1 => "One task of it is under way and goes on to its end.".into(),
         n => format!("{n} tasks of it are under way and go on to their end."),
     };
-    let failed = move || {
-        delete
-            .value()
-            .get()
-            .and_then(Result::err)
-            .map(|error| view! { <ErrorNote error/> })
-    };
+    let failed = move || delete.error().map(|error| view! { <ErrorNote error/> });
     view! {
         <Favicon sign=Sign::Plain/>
         <Page

@@ -7,10 +7,11 @@ use super::api::{CreatePlan, SavePlan, get_edit, get_new};
 use super::editor::Editor;
 use super::plan_of;
 use super::view::EditView;
+use crate::components::ActionForm;
 use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, Field, Icon, LinkButton, Loaded, Note, Page, Sign};
 use crate::error::{Error, answer_with};
+use crate::wire::{Deed, Source};
 use domain::PlanId;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -24,17 +25,17 @@ fn draft_number() -> Memo<u64> {
 #[component]
 pub fn PlanNew() -> impl IntoView {
     let draft = draft_number();
-    let page = Resource::new_blocking(move || draft.get(), get_new);
-    let create = ServerAction::<CreatePlan>::new();
+    let page = Source::new(move || draft.get(), get_new);
+    let create = Deed::<CreatePlan>::new();
     provide_context(create);
     view! { <Loaded of=page body=|data| view! { <New data/> }.into_any()/> }
 }
 
 #[component]
 fn New(data: Signal<EditView>) -> impl IntoView {
-    let create = expect_context::<ServerAction<CreatePlan>>();
+    let create = expect_context::<Deed<CreatePlan>>();
     let first = data.get_untracked();
-    let refused = last_refusal(first.refused.clone(), Signal::derive(move || create.value().get()));
+    let refused = last_refusal(first.refused.clone(), Signal::derive(move || create.answer()));
     let pending = create.pending();
     view! {
         <Favicon sign=Sign::Plain/>
@@ -72,27 +73,27 @@ pub fn PlanEdit() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(plan_of));
     let draft = draft_number();
-    let page = Resource::new_blocking(
+    let page = Source::new(
         move || (id.get(), draft.get()),
         |(id, draft)| async move { get_edit(id?, draft).await },
     );
-    let save = ServerAction::<SavePlan>::new();
+    let save = Deed::<SavePlan>::new();
     provide_context((id, save));
     view! { <Loaded of=page body=|data| view! { <Edit data/> }.into_any()/> }
 }
 
 #[component]
 fn Edit(data: Signal<EditView>) -> impl IntoView {
-    let (id, save) = expect_context::<(Memo<crate::error::Result<PlanId>>, ServerAction<SavePlan>)>();
+    let (id, save) = expect_context::<(Memo<crate::error::Result<PlanId>>, Deed<SavePlan>)>();
     let id = id.get_untracked().unwrap_or(PlanId(0));
     let first = data.get_untracked();
-    let refused = last_refusal(first.refused.clone(), Signal::derive(move || save.value().get()));
+    let refused = last_refusal(first.refused.clone(), Signal::derive(move || save.answer()));
     // After a refusal because of someone else's save, the next one goes over what stands there now.
     let version = RwSignal::new(first.draft.version);
     let revision = RwSignal::new(first.revision);
     let stale = RwSignal::new(first.stale);
     let present = Action::new(move |(): &()| get_edit(id, 0));
-    Effect::new(move || match save.value().get() {
+    Effect::new(move || match save.answer() {
         Some(Err(e)) if e.status() == 409 => {
             present.dispatch(());
         }

@@ -7,24 +7,25 @@ use super::figures::{failing, passed, repository, usual};
 use super::view::PlansView;
 use crate::address::address;
 use crate::browser;
+use crate::components::ActionForm;
 use crate::components::{
     Ago, Blank, ButtonKind, ErrorNote, Favicon, Icon, IconSize, LinkButton, Loaded, Look, Page, Pager, Rows, RunBars,
     Sign, StatusIcon,
 };
 use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
+use crate::wire::{Deed, Source};
 use domain::Timestamp;
 use domain::auth::Action;
 use domain::plan::view::PlanSummary;
 use domain::time::human_duration;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
 /// What rows share.
 #[derive(Clone, Copy)]
 struct Acts {
-    run: ServerAction<RunPlan>,
+    run: Deed<RunPlan>,
     /// Whether the viewer may run plans.
     may: Signal<bool>,
 }
@@ -37,12 +38,12 @@ pub fn PlanList() -> impl IntoView {
         Memo::new(move |_| query.with(|q| (q.get("q").unwrap_or_default(), q.get("cursor").unwrap_or_default())));
     let me = use_me();
     let acts = Acts {
-        run: ServerAction::new(),
+        run: Deed::new(),
         may: Signal::derive(move || me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Run))),
     };
     provide_context(acts);
     let fresh = RwSignal::new(0_u64);
-    let plans = Resource::new_blocking(
+    let plans = Source::new(
         move || (asked.get(), fresh.get()),
         |((q, cursor), _)| list_plans(q, cursor),
     );
@@ -98,13 +99,7 @@ fn Body(data: Signal<PlansView>, asked: Memo<(String, String)>) -> impl IntoView
     let newest = Memo::new(move |_| {
         asked.with(|(q, cursor)| (!cursor.is_empty()).then(|| address("/plans", [("q", q.as_str())])))
     });
-    let failed = move || {
-        acts.run
-            .value()
-            .get()
-            .and_then(Result::err)
-            .map(|error| view! { <ErrorNote error/> })
-    };
+    let failed = move || acts.run.error().map(|error| view! { <ErrorNote error/> });
     view! {
         <Favicon sign/>
         <Page title heading="Plans" lead=lead acts=new_plan.into_any()>

@@ -3,9 +3,10 @@
 //! **Invariant:** both are plain forms of the same server function; what is left empty is the plan's choice.
 
 use super::api::RunPlan;
+use crate::components::ActionForm;
 use crate::components::{ButtonKind, Icon, IconSize};
+use crate::wire::Deed;
 use domain::PlanId;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// The button, and the choices behind it.
@@ -16,7 +17,7 @@ pub fn Run(
     /// Branch of its source, `None` when it has no source to choose from.
     branch: Option<String>,
     /// The action.
-    run: ServerAction<RunPlan>,
+    run: Deed<RunPlan>,
 ) -> impl IntoView {
     let pending = run.pending();
     let fields = branch.map(|branch| {

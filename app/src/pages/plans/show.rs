@@ -12,6 +12,7 @@ use super::view::PlanPage;
 use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, Icon, LinkButton, Loaded, Note, Page, Sign};
 use crate::layout::IfMay;
 use crate::live::{Topic, use_live_when};
+use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -25,10 +26,10 @@ pub fn PlanShow() -> impl IntoView {
     let cursor = Memo::new(move |_| query.with(|q| q.get("cursor").unwrap_or_default()));
     let revision =
         Memo::new(move |_| query.with(|q| q.get("revision").and_then(|r| r.parse::<i64>().ok()).unwrap_or(0)));
-    let run = ServerAction::<RunPlan>::new();
+    let run = Deed::<RunPlan>::new();
     provide_context(run);
     let fresh = RwSignal::new(0_u64);
-    let page = Resource::new_blocking(
+    let page = Source::new(
         move || (id.get(), revision.get(), cursor.get(), fresh.get()),
         |(id, revision, cursor, _)| async move { get_plan(id?, revision, cursor).await },
     );
@@ -41,7 +42,7 @@ pub fn PlanShow() -> impl IntoView {
 
 #[component]
 fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
-    let run = expect_context::<ServerAction<RunPlan>>();
+    let run = expect_context::<Deed<RunPlan>>();
     let plan = Memo::new(move |_| data.with(|d| d.plan.clone()));
     let name = Signal::derive(move || plan.with(|p| p.name.clone()));
     let sign = Signal::derive(move || {
@@ -71,12 +72,7 @@ fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
             }}
         </IfMay>
     };
-    let failed = move || {
-        run.value()
-            .get()
-            .and_then(Result::err)
-            .map(|error| view! { <ErrorNote error/> })
-    };
+    let failed = move || run.error().map(|error| view! { <ErrorNote error/> });
     view! {
         <Favicon sign/>
         <Page

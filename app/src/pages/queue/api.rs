@@ -7,13 +7,12 @@ use crate::error::Result;
 use domain::TaskId;
 use domain::queue::QueueView;
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 
 /// The whole first page.
 ///
 /// # Errors
 /// What the port says; `Invalid` for a filter that cannot be read.
-#[server(prefix = "/ui", endpoint = "queue/get", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "queue/get", protocol = crate::wire::Get)]
 pub async fn get_queue(#[server(default)] filter: Filter) -> Result<QueueView> {
     use crate::context::{ports, viewer};
     let mut view = ports()?
@@ -33,7 +32,7 @@ pub async fn get_queue(#[server(default)] filter: Filter) -> Result<QueueView> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "tasks/abort")]
+#[server(prefix = "/ui", endpoint = "tasks/abort", protocol = crate::wire::Post)]
 pub async fn abort_task(task: TaskId) -> Result<()> {
     use crate::context::{ports, viewer};
     ports()?
@@ -48,7 +47,7 @@ pub async fn abort_task(task: TaskId) -> Result<()> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "tasks/rerun")]
+#[server(prefix = "/ui", endpoint = "tasks/rerun", protocol = crate::wire::Post)]
 pub async fn rerun_task(task: TaskId, #[server(default)] failed_only: bool) -> Result<()> {
     use crate::context::{ports, viewer};
     let new = ports()?

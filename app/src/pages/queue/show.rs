@@ -12,6 +12,7 @@ use super::waiting::Waiting;
 use crate::components::{ButtonKind, ErrorNote, Favicon, LinkButton, Loaded, Page, Sign};
 use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
+use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use domain::queue::QueueView;
 use leptos::prelude::*;
@@ -20,8 +21,8 @@ use leptos_router::hooks::use_query_map;
 /// The acts of the page, shared by its rows.
 #[derive(Clone, Copy)]
 pub(super) struct Acts {
-    pub abort: ServerAction<AbortTask>,
-    pub rerun: ServerAction<RerunTask>,
+    pub abort: Deed<AbortTask>,
+    pub rerun: Deed<RerunTask>,
     /// Whether the viewer may use them.
     pub may: Signal<bool>,
 }
@@ -33,13 +34,13 @@ pub fn QueueShow() -> impl IntoView {
     let filter = Memo::new(move |_| query.with(Filter::of));
     let me = use_me();
     let acts = Acts {
-        abort: ServerAction::new(),
-        rerun: ServerAction::new(),
+        abort: Deed::new(),
+        rerun: Deed::new(),
         may: Signal::derive(move || me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Run))),
     };
     provide_context(acts);
     let fresh = RwSignal::new(0_u64);
-    let queue = Resource::new_blocking(
+    let queue = Source::new(
         move || (filter.get(), fresh.get(), acts.abort.version().get()),
         |(filter, _, _)| get_queue(filter),
     );
@@ -81,9 +82,9 @@ fn Body(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
         </IfMay>
     };
     let failed = move || {
-        let of = |e: Option<crate::error::Result<()>>| e.and_then(Result::err);
-        of(acts.abort.value().get())
-            .or_else(|| of(acts.rerun.value().get()))
+        acts.abort
+            .error()
+            .or_else(|| acts.rerun.error())
             .map(|error| view! { <ErrorNote error/> })
     };
     view! {

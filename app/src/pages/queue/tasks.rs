@@ -5,6 +5,7 @@
 use super::filter::Filter;
 use super::show::Acts;
 use super::waiting::Abort;
+use crate::components::ActionForm;
 use crate::components::{
     Blank, CauseLine, Elapsed, Icon, IconSize, LinkButton, Look, Pager, Rows, Status, TaskName, Time, Took,
 };
@@ -12,7 +13,6 @@ use domain::Timestamp;
 use domain::queue::QueueView;
 use domain::status::Desired;
 use domain::task::TaskView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// The section of tasks.

@@ -4,10 +4,10 @@
 
 use super::filter::Filter;
 use super::show::Acts;
+use crate::components::ActionForm;
 use crate::components::{Blank, CauseLine, Confirm, Elapsed, Icon, IconSize, Reason, Rows, TaskName};
 use domain::queue::{Fit, QueueItem, QueueView};
 use domain::{TaskId, Timestamp};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// The section of waiting jobs.

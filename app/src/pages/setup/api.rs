@@ -4,7 +4,6 @@
 
 use crate::error::Result;
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 
 /// Whether there is anything to set up.
@@ -20,7 +19,7 @@ pub struct SetupView {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "setup/get", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "setup/get", protocol = crate::wire::Get)]
 pub async fn get_setup() -> Result<SetupView> {
     let visit = crate::context::visit()?;
     let open = visit.ports.access.setup_open().await.map_err(crate::Error::respond)?;
@@ -33,7 +32,7 @@ pub async fn get_setup() -> Result<SetupView> {
 ///
 /// # Errors
 /// What the port says: a wrong code, a weak password, a server that is already set up.
-#[server(prefix = "/ui", endpoint = "setup/create")]
+#[server(prefix = "/ui", endpoint = "setup/create", protocol = crate::wire::Post)]
 pub async fn set_up(code: String, name: String, password: String) -> Result<()> {
     use crate::context::{set_cookie, visit};
     let visit = visit()?;

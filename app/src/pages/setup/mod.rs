@@ -4,10 +4,11 @@
 
 pub mod api;
 
+use crate::components::ActionForm;
 use crate::components::{Ears, ErrorNote, Favicon, Field, FormError, Icon, IconSize, LinkButton, Sign};
 use crate::error::answer_with;
+use crate::wire::{Deed, Source};
 use api::{SetUp, SetupView, get_setup};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -17,7 +18,7 @@ use leptos_router::hooks::use_query_map;
 pub fn Setup() -> impl IntoView {
     let query = use_query_map();
     let code = query.with_untracked(|q| q.get("code").unwrap_or_default());
-    let setup = Resource::new_blocking(|| (), |()| get_setup());
+    let setup = Source::new(|| (), |()| get_setup());
     view! {
         <Title text="Set up"/>
         <Favicon sign=Sign::Plain/>
@@ -28,7 +29,7 @@ pub fn Setup() -> impl IntoView {
                     {move || {
                         let code = code.clone();
                         Suspend::new(async move {
-                            match setup.await {
+                            match setup.wait().await {
                                 Ok(SetupView { open: true, public_url }) => {
                                     view! { <SetupForm code public_url/> }.into_any()
                                 }
@@ -67,8 +68,8 @@ fn done() -> impl IntoView {
 
 #[component]
 fn SetupForm(code: String, public_url: String) -> impl IntoView {
-    let set_up = ServerAction::<SetUp>::new();
-    let error = move || set_up.value().get().and_then(Result::err);
+    let set_up = Deed::<SetUp>::new();
+    let error = move || set_up.error();
     let problem = move |field: &'static str| Signal::derive(move || error().and_then(|e| e.problem_of(field)));
     let came_with_code = !code.is_empty();
     // The code of the link need not be seen, unless it is the wrong one.

@@ -11,7 +11,6 @@ use domain::event::Event;
 use domain::task::{AttemptView, TaskView};
 use domain::{JobId, StepId, TaskId, Timestamp};
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 
 /// Lines of the first paint, and of a page without a script.
@@ -68,7 +67,7 @@ pub struct Shown {
 ///
 /// # Errors
 /// What the ports say.
-#[server(prefix = "/ui", endpoint = "tasks/get", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "tasks/get", protocol = crate::wire::Get)]
 pub async fn get_task(
     task: TaskId,
     #[server(default)] step: Option<StepId>,
@@ -186,7 +185,7 @@ pub async fn get_task(
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "steps/tail", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "steps/tail", protocol = crate::wire::Get)]
 pub async fn get_tail(step: StepId) -> Result<Shown> {
     use crate::context::{ports, viewer};
     let t = ports()?
@@ -207,7 +206,7 @@ pub async fn get_tail(step: StepId) -> Result<Shown> {
 ///
 /// # Errors
 /// What the port says.
-#[server(prefix = "/ui", endpoint = "steps/lines", input = GetUrl)]
+#[server(prefix = "/ui", endpoint = "steps/lines", protocol = crate::wire::Get)]
 pub async fn get_lines(step: StepId, from: i64, limit: u32) -> Result<Lines> {
     use crate::context::{ports, viewer};
     ports()?

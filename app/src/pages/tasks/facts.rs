@@ -4,6 +4,7 @@
 
 use super::api::TaskPage;
 use super::show::Doing;
+use crate::components::ActionForm;
 use crate::components::{
     ButtonKind, Confirm, Elapsed, Icon, Look, Menu, StatusChip, SubmitButton, Time, Took, cause_icon, cause_words,
 };

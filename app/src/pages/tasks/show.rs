@@ -17,6 +17,7 @@ use crate::components::{Crumb, ErrorNote, Favicon, Icon, Loaded, Look, Page, Sig
 use crate::layout::use_me;
 use crate::live::{Topic, use_live_when};
 use crate::pages::queue::api::{AbortTask, RerunTask};
+use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -24,8 +25,8 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 /// What the page can do.
 #[derive(Clone, Copy)]
 pub(super) struct Doing {
-    pub abort: ServerAction<AbortTask>,
-    pub rerun: ServerAction<RerunTask>,
+    pub abort: Deed<AbortTask>,
+    pub rerun: Deed<RerunTask>,
     /// Whether the viewer may use them.
     pub may: Signal<bool>,
 }
@@ -37,15 +38,15 @@ pub fn TaskShow() -> impl IntoView {
     let wish = Memo::new(move |_| params.with(|p| query.with(|q| Wish::of(p, q))));
     let me = use_me();
     let doing = Doing {
-        abort: ServerAction::new(),
-        rerun: ServerAction::new(),
+        abort: Deed::new(),
+        rerun: Deed::new(),
         may: Signal::derive(move || me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Run))),
     };
     provide_context(doing);
     let news_read = RwSignal::new(0_u64);
     // What was read last: the same again is a refresh, which leaves out the console's lines.
     let known = StoredValue::new(None::<Wish>);
-    let page = Resource::new_blocking(
+    let page = Source::new(
         move || (wish.get(), news_read.get(), doing.abort.version().get()),
         move |(wish, ..)| {
             let fresh = known.with_value(|k| k.as_ref() == Some(&wish));
@@ -80,9 +81,10 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
     let sign = Signal::derive(move || data.with(|d| Sign::from(d.task.status)));
     let acts = view! { <Acts data/> }.into_any();
     let failed = move || {
-        let of = |e: Option<crate::error::Result<()>>| e.and_then(Result::err);
-        of(doing.abort.value().get())
-            .or_else(|| of(doing.rerun.value().get()))
+        doing
+            .abort
+            .error()
+            .or_else(|| doing.rerun.error())
             .map(|error| view! { <ErrorNote error/> })
     };
     let waits = Memo::new(move |_| {
