@@ -18,6 +18,7 @@ pub mod context;
 pub mod error;
 pub mod layout;
 pub mod live;
+mod memo;
 pub mod pages;
 pub mod root;
 pub mod wire;

@@ -3,6 +3,7 @@
 //! **Invariant:** a running duration starts from the server's `now`, so a wrong clock in the browser never shows.
 
 use crate::browser;
+use crate::memo::memo;
 use domain::Timestamp;
 use domain::time::human_duration;
 use leptos::prelude::*;
@@ -53,7 +54,7 @@ pub fn Elapsed(
     now: Timestamp,
 ) -> impl IntoView {
     let more = since_render();
-    let text = Memo::new(move |_| human_duration(now.since(since) + more.get()));
+    let text = memo(move |_| human_duration(now.since(since) + more.get()));
     view! { <span class="num">{text}</span> }
 }
 
@@ -66,7 +67,7 @@ pub fn Ago(
     now: Timestamp,
 ) -> impl IntoView {
     let more = since_render();
-    let text = Memo::new(move |_| ago(now.since(at) + more.get()));
+    let text = memo(move |_| ago(now.since(at) + more.get()));
     view! { <time datetime=at.to_string() class="whitespace-nowrap">{text}</time> }
 }
 
@@ -91,7 +92,7 @@ pub fn UsualBar(
     usual: Option<i64>,
 ) -> impl IntoView {
     let more = since_render();
-    let elapsed = Memo::new(move |_| (now.since(since) + more.get()).max(0));
+    let elapsed = memo(move |_| (now.since(since) + more.get()).max(0));
     let Some(usual) = usual.filter(|u| *u > 0) else {
         return view! { <span class="num">{move || human_duration(elapsed.get())}</span> }.into_any();
     };
@@ -100,7 +101,7 @@ pub fn UsualBar(
         let whole = (elapsed.get().max(usual) * 112 / 100).max(1);
         format!("{}.{}%", ms * 100 / whole, ms * 1_000 / whole % 10)
     };
-    let over = Memo::new(move |_| elapsed.get() > usual);
+    let over = memo(move |_| elapsed.get() > usual);
     let about = human_duration(usual);
     let label = format!("usually {about}");
     view! {

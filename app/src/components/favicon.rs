@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** each state has a sign of its own beside its colour.
 
+use crate::memo::memo;
 use domain::status::{Outcome, TaskStatus};
 use leptos::prelude::*;
 use leptos_meta::Link;
@@ -61,6 +62,6 @@ pub fn Favicon(
     #[prop(into)]
     sign: Signal<Sign>,
 ) -> impl IntoView {
-    let sign = Memo::new(move |_| sign.get());
+    let sign = memo(move |_| sign.get());
     move || view! { <Link rel="icon" type_="image/svg+xml" href=sign.get().href()/> }
 }

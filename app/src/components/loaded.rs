@@ -4,6 +4,7 @@
 
 use crate::components::{ErrorNote, ErrorView};
 use crate::error::Error;
+use crate::memo::memo;
 use crate::wire::{Held, Source, Wire};
 use leptos::prelude::*;
 use serde::Serialize;
@@ -33,7 +34,7 @@ where
             let error = Error::Transport("the page is older than the server; load it again".into());
             return view! { <ErrorNote error/> }.into_any();
         };
-        let last = Memo::new(move |last: Option<&T>| {
+        let last = memo(move |last: Option<&T>| {
             held.get()
                 .get()
                 .unwrap_or_else(|_| last.cloned().unwrap_or_else(|| first.clone()))
@@ -63,11 +64,11 @@ fn split(of: Resource<Held, Wire>, awaited: Held, part: bool, body: Body) -> imp
     let refused = awaited.error().cloned();
     let first = Some(awaited).filter(good);
     // The last good data; an error only shows where there has been none.
-    let data = Memo::new(move |last: Option<&Option<Held>>| match of.get() {
+    let data = memo(move |last: Option<&Option<Held>>| match of.get() {
         Some(fresh) if good(&fresh) => Some(fresh),
         _ => last.cloned().flatten().or_else(|| first.clone()),
     });
-    let state = Memo::new(move |_| match (data.with(Option::is_some), of.get()) {
+    let state = memo(move |_| match (data.with(Option::is_some), of.get()) {
         (true, _) => Some(Ok(())),
         (false, Some(held)) => held.error().cloned().map(Err::<(), Error>),
         (false, None) => refused.clone().map(Err),

@@ -6,6 +6,7 @@ use super::me::FrameView;
 use super::user_menu::UserMenu;
 use super::{LiveMark, use_me};
 use crate::components::{Icon, IconSize, Logo};
+use crate::memo::memo;
 use domain::queue::QueueFigures;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -34,7 +35,7 @@ impl Section {
 pub fn Rail() -> AnyView {
     let me = use_me();
     let path = use_location().pathname;
-    let here = Memo::new(move |_| Section::of(&path.get()));
+    let here = memo(move |_| Section::of(&path.get()));
     let current = move |s: Section| move || (here.get() == s).then_some("page");
     let figures = move || {
         view! {

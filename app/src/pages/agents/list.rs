@@ -9,6 +9,7 @@ use crate::address::address;
 use crate::components::{Blank, ErrorNote, Favicon, Loaded, Note, Page, Rows, Sign};
 use crate::layout::use_me;
 use crate::live::{Topic, use_live};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::agent::AgentView;
 use domain::auth::Action;
@@ -72,7 +73,7 @@ pub fn AgentList() -> impl IntoView {
 fn Body(data: Signal<AgentsView>) -> impl IntoView {
     let acts = expect_context::<Acts>();
     let query = use_query_map();
-    let tab = Memo::new(move |_| {
+    let tab = memo(move |_| {
         let is = query.with(|q| q.get("is").unwrap_or_default());
         Tab::ALL
             .into_iter()
@@ -80,7 +81,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
             .map_or(Tab::All, |(tab, ..)| tab)
     });
     let count = move |tab: Tab| data.with(|d| d.agents.iter().filter(|a| tab.takes(a)).count());
-    let away = Memo::new(move |_| count(Tab::Away));
+    let away = memo(move |_| count(Tab::Away));
     let title = Signal::derive(move || match away.get() {
         0 => "Agents".to_owned(),
         n => format!("Agents · {n} away"),
@@ -96,7 +97,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
             </a>
         }
     });
-    let shown = Memo::new(move |_| {
+    let shown = memo(move |_| {
         data.with(|d| {
             d.agents
                 .iter()
@@ -141,7 +142,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items=shown key=|a: &AgentView| a.id row=move |a| row(a, now.get_untracked(), acts)/>
+                        <Rows items=shown key=|a: &AgentView| a.id.0 row=move |a| row(a, now.get_untracked(), acts)/>
                     </tbody>
                 </table>
             </Show>

@@ -6,6 +6,7 @@ use super::api::{CreateToken, RevokeToken, TokenRow, TokensView, list_tokens};
 use crate::browser;
 use crate::components::ActionForm;
 use crate::components::{Ago, Blank, Confirm, Field, FormError, Icon, IconSize, Loaded, Note, Rows, Time};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::Timestamp;
 use domain::auth::TokenScope;
@@ -34,7 +35,7 @@ pub fn Tokens() -> impl IntoView {
 
 #[component]
 fn Body(data: Signal<TokensView>, create: Deed<CreateToken>, revoke: Deed<RevokeToken>) -> impl IntoView {
-    let items = Memo::new(move |_| data.with(|d| d.tokens.clone()));
+    let items = memo(move |_| data.with(|d| d.tokens.clone()));
     let now = Signal::derive(move || data.with(|d| d.now));
     let fresh = move || {
         create
@@ -74,7 +75,7 @@ fn Body(data: Signal<TokensView>, create: Deed<CreateToken>, revoke: Deed<Revoke
                     </tr>
                 </thead>
                 <tbody role="rowgroup">
-                    <Rows items key=|t: &TokenRow| t.id row=move |t| row(t, now.get_untracked(), revoke)/>
+                    <Rows items key=|t: &TokenRow| t.id.0 row=move |t| row(t, now.get_untracked(), revoke)/>
                 </tbody>
             </table>
         </Show>

@@ -10,6 +10,7 @@ use super::view::EditView;
 use crate::components::ActionForm;
 use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, Field, Icon, LinkButton, Loaded, Note, Page, Sign};
 use crate::error::{Error, answer_with};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::PlanId;
 use leptos::prelude::*;
@@ -18,7 +19,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 /// The number of a refused draft in the address.
 fn draft_number() -> Memo<u64> {
     let query = use_query_map();
-    Memo::new(move |_| query.with(|q| q.get("draft").and_then(|d| d.parse().ok()).unwrap_or(0)))
+    memo(move |_| query.with(|q| q.get("draft").and_then(|d| d.parse().ok()).unwrap_or(0)))
 }
 
 /// The page of a new plan.
@@ -71,7 +72,7 @@ fn New(data: Signal<EditView>) -> impl IntoView {
 #[component]
 pub fn PlanEdit() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(plan_of));
+    let id = memo(move |_| params.with(plan_of));
     let draft = draft_number();
     let page = Source::new(
         move || (id.get(), draft.get()),

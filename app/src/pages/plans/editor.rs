@@ -7,6 +7,7 @@ use super::problems::Problems;
 use crate::browser;
 use crate::components::{Icon, IconSize};
 use crate::error::Error;
+use crate::memo::memo;
 use domain::Problem;
 use domain::plan::view::PlanCheck;
 use leptos::html::Textarea;
@@ -44,8 +45,8 @@ pub fn Editor(
         });
     });
     let checked = Signal::derive(move || check.value().get().and_then(Result::ok));
-    let problems = Memo::new(move |_| shown(checked.get(), refused.get()));
-    let lines = Memo::new(move |_| written.with(|t| t.split('\n').count() as u32));
+    let problems = memo(move |_| shown(checked.get(), refused.get()));
+    let lines = memo(move |_| written.with(|t| t.split('\n').count() as u32));
     let numbers = move || (1..=lines.get() + 60).map(|n| format!("{n}\n")).collect::<String>();
     let marks = move || {
         let wrong = problems.with(|all| {

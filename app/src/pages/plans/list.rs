@@ -14,6 +14,7 @@ use crate::components::{
 };
 use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::Timestamp;
 use domain::auth::Action;
@@ -34,8 +35,7 @@ struct Acts {
 #[component]
 pub fn PlanList() -> impl IntoView {
     let query = use_query_map();
-    let asked =
-        Memo::new(move |_| query.with(|q| (q.get("q").unwrap_or_default(), q.get("cursor").unwrap_or_default())));
+    let asked = memo(move |_| query.with(|q| (q.get("q").unwrap_or_default(), q.get("cursor").unwrap_or_default())));
     let me = use_me();
     let acts = Acts {
         run: Deed::new(),
@@ -56,10 +56,10 @@ pub fn PlanList() -> impl IntoView {
 #[component]
 fn Body(data: Signal<PlansView>, asked: Memo<(String, String)>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let items = Memo::new(move |_| data.with(|d| d.plans.items.clone()));
+    let items = memo(move |_| data.with(|d| d.plans.items.clone()));
     let now = Signal::derive(move || data.with(|d| d.now));
-    let bad = Memo::new(move |_| items.with(|i| i.iter().filter(|p| failing(p)).count()));
-    let nothing_yet = Memo::new(move |_| asked.get() == Default::default() && items.with(Vec::is_empty));
+    let bad = memo(move |_| items.with(|i| i.iter().filter(|p| failing(p)).count()));
+    let nothing_yet = memo(move |_| asked.get() == Default::default() && items.with(Vec::is_empty));
     let lead = Signal::derive(move || {
         let all = items.with(Vec::len);
         match (all, bad.get()) {
@@ -87,7 +87,7 @@ fn Body(data: Signal<PlansView>, asked: Memo<(String, String)>) -> impl IntoView
             }}
         </IfMay>
     };
-    let older = Memo::new(move |_| {
+    let older = memo(move |_| {
         let q = asked.get().0;
         data.with(|d| {
             d.plans
@@ -96,9 +96,8 @@ fn Body(data: Signal<PlansView>, asked: Memo<(String, String)>) -> impl IntoView
                 .map(|c| address("/plans", [("q", q.as_str()), ("cursor", c)]))
         })
     });
-    let newest = Memo::new(move |_| {
-        asked.with(|(q, cursor)| (!cursor.is_empty()).then(|| address("/plans", [("q", q.as_str())])))
-    });
+    let newest =
+        memo(move |_| asked.with(|(q, cursor)| (!cursor.is_empty()).then(|| address("/plans", [("q", q.as_str())]))));
     let failed = move || acts.run.error().map(|error| view! { <ErrorNote error/> });
     view! {
         <Favicon sign/>
@@ -122,7 +121,7 @@ fn Body(data: Signal<PlansView>, asked: Memo<(String, String)>) -> impl IntoView
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items key=|p: &PlanSummary| p.id row=move |p| row(p, now.get_untracked(), acts)/>
+                        <Rows items key=|p: &PlanSummary| p.id.0 row=move |p| row(p, now.get_untracked(), acts)/>
                     </tbody>
                 </table>
                 <p class="t2 mt-4">

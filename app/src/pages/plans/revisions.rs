@@ -6,6 +6,7 @@ use super::document::Document;
 use super::view::{PlanPage, RevisionRow};
 use crate::address::address;
 use crate::components::{Ago, Rows};
+use crate::memo::memo;
 use domain::{PlanId, Timestamp};
 use leptos::prelude::*;
 
@@ -15,8 +16,8 @@ pub fn Revisions(
     /// The page's data.
     data: Signal<PlanPage>,
 ) -> impl IntoView {
-    let shown = Memo::new(move |_| data.with(|d| (d.shown, d.plan.revision, d.document.clone())));
-    let items = Memo::new(move |_| {
+    let shown = memo(move |_| data.with(|d| (d.shown, d.plan.revision, d.document.clone())));
+    let items = memo(move |_| {
         data.with(|d| {
             d.revisions
                 .iter()
@@ -24,7 +25,7 @@ pub fn Revisions(
                 .collect::<Vec<_>>()
         })
     });
-    let plan = Memo::new(move |_| data.with(|d| d.plan.id));
+    let plan = memo(move |_| data.with(|d| d.plan.id));
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <section class="sect" aria-labelledby="document">

@@ -12,6 +12,7 @@ use super::view::PlanPage;
 use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, Icon, LinkButton, Loaded, Note, Page, Sign};
 use crate::layout::IfMay;
 use crate::live::{Topic, use_live_when};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use leptos::prelude::*;
@@ -22,10 +23,9 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 pub fn PlanShow() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let id = Memo::new(move |_| params.with(plan_of));
-    let cursor = Memo::new(move |_| query.with(|q| q.get("cursor").unwrap_or_default()));
-    let revision =
-        Memo::new(move |_| query.with(|q| q.get("revision").and_then(|r| r.parse::<i64>().ok()).unwrap_or(0)));
+    let id = memo(move |_| params.with(plan_of));
+    let cursor = memo(move |_| query.with(|q| q.get("cursor").unwrap_or_default()));
+    let revision = memo(move |_| query.with(|q| q.get("revision").and_then(|r| r.parse::<i64>().ok()).unwrap_or(0)));
     let run = Deed::<RunPlan>::new();
     provide_context(run);
     let fresh = RwSignal::new(0_u64);
@@ -43,7 +43,7 @@ pub fn PlanShow() -> impl IntoView {
 #[component]
 fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
     let run = expect_context::<Deed<RunPlan>>();
-    let plan = Memo::new(move |_| data.with(|d| d.plan.clone()));
+    let plan = memo(move |_| data.with(|d| d.plan.clone()));
     let name = Signal::derive(move || plan.with(|p| p.name.clone()));
     let sign = Signal::derive(move || {
         plan.with(|p| match p.recent.first() {

@@ -5,6 +5,7 @@
 use super::view::{PlanPage, TaskRow};
 use crate::address::address;
 use crate::components::{Blank, CauseLine, Elapsed, Look, Pager, Rows, RunBars, Status, Time, Took};
+use crate::memo::memo;
 use domain::{PlanId, Timestamp};
 use leptos::prelude::*;
 
@@ -16,10 +17,10 @@ pub fn Tasks(
     /// The cursor in the address; empty on the newest page.
     cursor: Memo<String>,
 ) -> impl IntoView {
-    let items = Memo::new(move |_| data.with(|d| d.tasks.items.clone()));
-    let recent = Memo::new(move |_| data.with(|d| (d.plan.name.clone(), d.plan.recent.clone())));
+    let items = memo(move |_| data.with(|d| d.tasks.items.clone()));
+    let recent = memo(move |_| data.with(|d| (d.plan.name.clone(), d.plan.recent.clone())));
     let path = move || data.with(|d| plan_path(d.plan.id));
-    let older = Memo::new(move |_| {
+    let older = memo(move |_| {
         data.with(|d| {
             d.tasks
                 .next_cursor
@@ -27,7 +28,7 @@ pub fn Tasks(
                 .map(|c| address(&path(), [("cursor", c)]))
         })
     });
-    let newest = Memo::new(move |_| cursor.with(|c| (!c.is_empty()).then(path)));
+    let newest = memo(move |_| cursor.with(|c| (!c.is_empty()).then(path)));
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <section class="sect" aria-labelledby="tasks">
@@ -70,7 +71,7 @@ pub fn Tasks(
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items key=|t: &TaskRow| t.id row=move |t| row(t, now.get_untracked())/>
+                        <Rows items key=|t: &TaskRow| t.id.0 row=move |t| row(t, now.get_untracked())/>
                     </tbody>
                 </table>
                 {move || view! { <Pager newest=newest.get() older=older.get()/> }}

@@ -6,6 +6,7 @@ use super::filter::Filter;
 use super::show::Acts;
 use super::waiting::Abort;
 use crate::components::{Blank, CauseLine, Icon, Look, Rows, StatusIcon, TaskName, UsualBar};
+use crate::memo::memo;
 use domain::Timestamp;
 use domain::queue::{QueueView, RunningItem};
 use domain::status::JobStatus;
@@ -15,7 +16,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Running(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let items = Memo::new(move |_| {
+    let items = memo(move |_| {
         let f = filter.get();
         data.with(|d| {
             d.running
@@ -25,9 +26,9 @@ pub fn Running(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let count = Memo::new(move |_| items.with(Vec::len));
-    let usual = Memo::new(move |_| items.with(|all| all.iter().any(|i| i.usual_ms.is_some())));
-    let alone = Memo::new(move |_| filter.with(|f| !f.shows_tasks()));
+    let count = memo(move |_| items.with(Vec::len));
+    let usual = memo(move |_| items.with(|all| all.iter().any(|i| i.usual_ms.is_some())));
+    let alone = memo(move |_| filter.with(|f| !f.shows_tasks()));
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <Show
@@ -60,7 +61,7 @@ pub fn Running(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items key=|i: &RunningItem| i.job_id row=move |i| row(i, now.get_untracked(), acts)/>
+                        <Rows items key=|i: &RunningItem| i.job_id.0 row=move |i| row(i, now.get_untracked(), acts)/>
                     </tbody>
                 </table>
             </section>

@@ -12,6 +12,7 @@ use super::waiting::Waiting;
 use crate::components::{ButtonKind, ErrorNote, Favicon, LinkButton, Loaded, Page, Sign};
 use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use domain::queue::QueueView;
@@ -31,7 +32,7 @@ pub(super) struct Acts {
 #[component]
 pub fn QueueShow() -> impl IntoView {
     let query = use_query_map();
-    let filter = Memo::new(move |_| query.with(Filter::of));
+    let filter = memo(move |_| query.with(Filter::of));
     let me = use_me();
     let acts = Acts {
         abort: Deed::new(),
@@ -53,7 +54,7 @@ pub fn QueueShow() -> impl IntoView {
 #[component]
 fn Body(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let figures = Memo::new(move |_| data.with(|d| d.figures));
+    let figures = memo(move |_| data.with(|d| d.figures));
     let title = Signal::derive(move || match figures.get() {
         f if f.running + f.waiting == 0 => "Queue".to_owned(),
         f => format!("Queue · {} running, {} waiting", f.running, f.waiting),
@@ -63,7 +64,7 @@ fn Body(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
         f if f.waiting > 0 => Sign::Waiting,
         _ => Sign::Plain,
     });
-    let nothing_yet = Memo::new(move |_| {
+    let nothing_yet = memo(move |_| {
         filter.with(|f| f.in_use().is_empty() && f.cursor.is_empty())
             && data.with(|d| d.tasks.items.is_empty() && d.waiting.is_empty() && d.running.is_empty())
     });

@@ -9,6 +9,7 @@ use crate::components::ActionForm;
 use crate::components::{
     Blank, CauseLine, Elapsed, Icon, IconSize, LinkButton, Look, Pager, Rows, Status, TaskName, Time, Took,
 };
+use crate::memo::memo;
 use domain::Timestamp;
 use domain::queue::QueueView;
 use domain::status::Desired;
@@ -19,13 +20,13 @@ use leptos::prelude::*;
 #[component]
 pub fn Tasks(data: Signal<QueueView>, filter: Memo<Filter>, nothing_yet: Memo<bool>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let items = Memo::new(move |_| data.with(|d| d.tasks.items.clone()));
-    let some = Memo::new(move |_| items.with(|i| !i.is_empty()));
-    let older = Memo::new(move |_| {
+    let items = memo(move |_| data.with(|d| d.tasks.items.clone()));
+    let some = memo(move |_| items.with(|i| !i.is_empty()));
+    let older = memo(move |_| {
         data.with(|d| d.tasks.next_cursor.clone())
             .map(|c| filter.with(|f| f.with("cursor", &c)))
     });
-    let newest = Memo::new(move |_| filter.with(|f| (!f.cursor.is_empty()).then(|| f.with("cursor", ""))));
+    let newest = memo(move |_| filter.with(|f| (!f.cursor.is_empty()).then(|| f.with("cursor", ""))));
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <Show
@@ -72,7 +73,7 @@ pub fn Tasks(data: Signal<QueueView>, filter: Memo<Filter>, nothing_yet: Memo<bo
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items key=|t: &TaskView| t.id row=move |t| row(t, now.get_untracked(), acts)/>
+                        <Rows items key=|t: &TaskView| t.id.0 row=move |t| row(t, now.get_untracked(), acts)/>
                     </tbody>
                 </table>
                 {move || view! { <Pager newest=newest.get() older=older.get()/> }}

@@ -6,6 +6,7 @@ use super::filter::Filter;
 use super::show::Acts;
 use crate::components::ActionForm;
 use crate::components::{Blank, CauseLine, Confirm, Elapsed, Icon, IconSize, Reason, Rows, TaskName};
+use crate::memo::memo;
 use domain::queue::{Fit, QueueItem, QueueView};
 use domain::{TaskId, Timestamp};
 use leptos::prelude::*;
@@ -14,7 +15,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Waiting(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let items = Memo::new(move |_| {
+    let items = memo(move |_| {
         let f = filter.get();
         data.with(|d| {
             d.waiting
@@ -24,8 +25,8 @@ pub fn Waiting(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let count = Memo::new(move |_| items.with(Vec::len));
-    let alone = Memo::new(move |_| filter.with(|f| !f.shows_tasks()));
+    let count = memo(move |_| items.with(Vec::len));
+    let alone = memo(move |_| filter.with(|f| !f.shows_tasks()));
     let now = Signal::derive(move || data.with(|d| d.now));
     view! {
         <Show
@@ -59,7 +60,7 @@ pub fn Waiting(data: Signal<QueueView>, filter: Memo<Filter>) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items key=|i: &QueueItem| i.job_id row=move |i| row(i, now.get_untracked(), acts)/>
+                        <Rows items key=|i: &QueueItem| i.job_id.0 row=move |i| row(i, now.get_untracked(), acts)/>
                     </tbody>
                 </table>
             </section>

@@ -7,6 +7,7 @@ pub mod api;
 use crate::components::ActionForm;
 use crate::components::{Ears, ErrorNote, Favicon, Field, FormError, Icon, IconSize, LinkButton, Sign};
 use crate::error::answer_with;
+use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use api::{SetUp, SetupView, get_setup};
 use leptos::prelude::*;
@@ -73,7 +74,7 @@ fn SetupForm(code: String, public_url: String) -> impl IntoView {
     let problem = move |field: &'static str| Signal::derive(move || error().and_then(|e| e.problem_of(field)));
     let came_with_code = !code.is_empty();
     // The code of the link need not be seen, unless it is the wrong one.
-    let typed = Memo::new(move |_| !came_with_code || problem("code").get().is_some());
+    let typed = memo(move |_| !came_with_code || problem("code").get().is_some());
     let code_field = move || {
         if typed.get() {
             view! {

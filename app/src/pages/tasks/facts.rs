@@ -8,6 +8,7 @@ use crate::components::ActionForm;
 use crate::components::{
     ButtonKind, Confirm, Elapsed, Icon, Look, Menu, StatusChip, SubmitButton, Time, Took, cause_icon, cause_words,
 };
+use crate::memo::memo;
 use domain::status::{Desired, TaskStatus};
 use leptos::prelude::*;
 
@@ -15,7 +16,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Title(data: Signal<TaskPage>, look: Memo<Look>) -> impl IntoView {
     let (plan, id) = data.with_untracked(|d| (d.task.plan.name.clone(), d.task.id));
-    let message = Memo::new(move |_| data.with(|d| d.task.message.clone().filter(|m| !m.is_empty())));
+    let message = memo(move |_| data.with(|d| d.task.message.clone().filter(|m| !m.is_empty())));
     view! {
         <h2 class="task-title">
             {move || view! { <StatusChip look=look.get()/> }}
@@ -28,7 +29,7 @@ pub fn Title(data: Signal<TaskPage>, look: Memo<Look>) -> impl IntoView {
 /// Branch, revision, cause, agent, times, plan revision.
 #[component]
 pub fn Facts(data: Signal<TaskPage>) -> impl IntoView {
-    let task = Memo::new(move |_| data.with(|d| (d.task.clone(), d.now)));
+    let task = memo(move |_| data.with(|d| (d.task.clone(), d.now)));
     move || {
         let (t, now) = task.get();
         let took = match (t.started_at, t.finished_at) {
@@ -82,7 +83,7 @@ pub fn Facts(data: Signal<TaskPage>) -> impl IntoView {
 pub fn Acts(data: Signal<TaskPage>) -> impl IntoView {
     let doing = expect_context::<Doing>();
     let id = data.with_untracked(|d| d.task.id);
-    let state = Memo::new(move |_| {
+    let state = memo(move |_| {
         data.with(|d| {
             let some_failed = d
                 .task

@@ -6,6 +6,7 @@ use super::api::TaskPage;
 use super::failure::Failure;
 use super::wish::step_address;
 use crate::components::{Icon, IconSize};
+use crate::memo::memo;
 use domain::TaskId;
 use leptos::prelude::*;
 
@@ -13,7 +14,7 @@ use leptos::prelude::*;
 #[component]
 pub fn FailureCard(data: Signal<TaskPage>) -> impl IntoView {
     let task = data.with_untracked(|d| d.task.id);
-    let failure = Memo::new(move |_| data.with(|d| d.failure.clone()));
+    let failure = memo(move |_| data.with(|d| d.failure.clone()));
     move || failure.get().map(|f| card(task, f))
 }
 

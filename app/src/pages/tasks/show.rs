@@ -16,6 +16,7 @@ use crate::Error;
 use crate::components::{Crumb, ErrorNote, Favicon, Icon, Loaded, Look, Page, Sign};
 use crate::layout::use_me;
 use crate::live::{Topic, use_live_when};
+use crate::memo::memo;
 use crate::pages::queue::api::{AbortTask, RerunTask};
 use crate::wire::{Deed, Source};
 use domain::auth::Action;
@@ -35,7 +36,7 @@ pub(super) struct Doing {
 #[component]
 pub fn TaskShow() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
-    let wish = Memo::new(move |_| params.with(|p| query.with(|q| Wish::of(p, q))));
+    let wish = memo(move |_| params.with(|p| query.with(|q| Wish::of(p, q))));
     let me = use_me();
     let doing = Doing {
         abort: Deed::new(),
@@ -75,7 +76,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
         Crumb::new("Plans", "/plans"),
         Crumb::new(plan.name.clone(), format!("/plans/{}", plan.id)),
     ];
-    let look = Memo::new(move |_| data.with(|d| Look::task(d.task.status, d.task.desired)));
+    let look = memo(move |_| data.with(|d| Look::task(d.task.status, d.task.desired)));
     let name = plan.name;
     let title = Signal::derive(move || format!("{} · {name} #{id}", look.get().word));
     let sign = Signal::derive(move || data.with(|d| Sign::from(d.task.status)));
@@ -87,7 +88,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
             .or_else(|| doing.rerun.error())
             .map(|error| view! { <ErrorNote error/> })
     };
-    let waits = Memo::new(move |_| {
+    let waits = memo(move |_| {
         data.with(|d| {
             d.task
                 .reason
@@ -95,7 +96,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
                 .filter(|_| !d.task.status.ended() && d.failure.is_none())
         })
     });
-    let tab = Memo::new(move |_| wish.with(|w| w.tab));
+    let tab = memo(move |_| wish.with(|w| w.tab));
     let body = move || match tab.get() {
         Tab::Steps => view! { <Steps data wish/> }.into_any(),
         Tab::Plan => view! { <DocumentTab data/> }.into_any(),
@@ -125,9 +126,9 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
 /// Jobs and steps beside the console of one of them.
 #[component]
 fn Steps(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
-    let step = Memo::new(move |_| data.with(|d| d.step));
+    let step = memo(move |_| data.with(|d| d.step));
     // A step chosen anew is another console; so is another place in it.
-    let place = Memo::new(move |_| (step.get(), wish.with(|w| w.from)));
+    let place = memo(move |_| (step.get(), wish.with(|w| w.from)));
     let console = move || {
         let (step, from) = place.get();
         step.map(|step| {
@@ -154,5 +155,5 @@ pub(super) fn tab_data<T: Clone + PartialEq + Send + Sync + 'static>(
     pick: fn(&TabData) -> Option<T>,
 ) -> Memo<Option<T>> {
     // While another tab's data is on its way, what there was stays.
-    Memo::new(move |held: Option<&Option<T>>| data.with(|d| pick(&d.tab)).or_else(|| held.cloned().flatten()))
+    memo(move |held: Option<&Option<T>>| data.with(|d| pick(&d.tab)).or_else(|| held.cloned().flatten()))
 }

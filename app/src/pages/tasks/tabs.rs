@@ -4,13 +4,14 @@
 
 use super::api::TaskPage;
 use super::wish::{Tab, tab_address};
+use crate::memo::memo;
 use leptos::prelude::*;
 
 /// The row of tabs.
 #[component]
 pub fn Tabs(data: Signal<TaskPage>, tab: Memo<Tab>) -> impl IntoView {
     let id = data.with_untracked(|d| d.task.id);
-    let again = Memo::new(move |_| data.with(|d| d.task.jobs.iter().any(|j| j.attempt > 1)));
+    let again = memo(move |_| data.with(|d| d.task.jobs.iter().any(|j| j.attempt > 1)));
     let link = move |(this, word, name): (Tab, &'static str, &'static str)| {
         view! {
             <a href=tab_address(id, word) aria-current=move || (tab.get() == this).then_some("true")>

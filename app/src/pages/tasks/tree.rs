@@ -6,6 +6,7 @@ use super::api::TaskPage;
 use super::select;
 use super::wish::step_address;
 use crate::components::{Elapsed, Look, StatusIcon};
+use crate::memo::memo;
 use domain::status::{JobStatus, StepKind, StepStatus};
 use domain::task::{JobView, StepView};
 use domain::time::human_duration;
@@ -16,11 +17,10 @@ use leptos::prelude::*;
 #[component]
 pub fn Tree(data: Signal<TaskPage>, step: Memo<Option<StepId>>) -> impl IntoView {
     let task = data.with_untracked(|d| d.task.id);
-    let ids = Memo::new(move |_| data.with(|d| d.task.jobs.iter().map(|j| j.id).collect::<Vec<_>>()));
-    let only = Memo::new(move |_| ids.with(|i| i.len() == 1));
+    let ids = memo(move |_| data.with(|d| d.task.jobs.iter().map(|j| j.id).collect::<Vec<_>>()));
+    let only = memo(move |_| ids.with(|i| i.len() == 1));
     let one = move |id: JobId| {
-        let job =
-            Memo::new(move |_| data.with(|d| d.task.jobs.iter().find(|j| j.id == id).cloned().map(|j| (j, d.now))));
+        let job = memo(move |_| data.with(|d| d.task.jobs.iter().find(|j| j.id == id).cloned().map(|j| (j, d.now))));
         // Open where there is something to see: what failed, what runs, what is looked at.
         let open = job.with_untracked(|j| {
             j.as_ref().is_some_and(|(j, _)| {

@@ -6,6 +6,7 @@ use super::row::{grouped, size};
 use super::{Pill, Wires, screen};
 use crate::browser;
 use crate::components::{Icon, IconSize, Look, StatusIcon};
+use crate::memo::memo;
 use crate::pages::tasks::wish::step_address;
 use domain::task::StepView;
 use domain::{StepId, TaskId};
@@ -29,8 +30,8 @@ pub fn Head(
 ) -> impl IntoView {
     let id: StepId = wires.step;
     let mark = move || step.get().map(|s| view! { <StatusIcon look=Look::from(s.status)/> });
-    let name = Memo::new(move |_| step.with(|s| s.as_ref().map(|s| s.name.clone()).unwrap_or_default()));
-    let bytes = Memo::new(move |_| step.with(|s| s.as_ref().filter(|s| s.status.ended()).map_or(0, |s| s.bytes)));
+    let name = memo(move |_| step.with(|s| s.as_ref().map(|s| s.name.clone()).unwrap_or_default()));
+    let bytes = memo(move |_| step.with(|s| s.as_ref().filter(|s| s.status.ended()).map_or(0, |s| s.bytes)));
     let meta = move || {
         let lines = match wires.total.get() {
             0 => "no output".to_owned(),

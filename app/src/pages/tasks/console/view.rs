@@ -7,6 +7,7 @@ use super::row::{grouped, row};
 use super::screen::{self, Screen};
 use super::{Life, Pill, Places, Wires};
 use crate::components::{Icon, Look, StatusIcon, Time};
+use crate::memo::memo;
 use crate::pages::tasks::api::{FIRST_PAINT, Shown, TaskPage};
 use crate::pages::tasks::wish::step_address;
 use crate::pages::tasks::{failure, select};
@@ -29,7 +30,7 @@ pub fn Console(
     /// What the server read of it.
     shown: Option<Shown>,
 ) -> impl IntoView {
-    let this = Memo::new(move |_| data.with(|d| select::find(&d.task, step).map(|(_, s)| s.clone())));
+    let this = memo(move |_| data.with(|d| select::find(&d.task, step).map(|(_, s)| s.clone())));
     let (task, job, attempt, several) = data.with_untracked(|d| {
         let job = select::find(&d.task, step).map(|(j, _)| j);
         let several = d.task.jobs.len() > 1;
@@ -40,8 +41,8 @@ pub fn Console(
             several,
         )
     });
-    let ended_task = Memo::new(move |_| data.with(|d| d.task.status.ended()));
-    let life = Memo::new(move |_| match this.with(|s| s.as_ref().map(|s| s.status)) {
+    let ended_task = memo(move |_| data.with(|d| d.task.status.ended()));
+    let life = memo(move |_| match this.with(|s| s.as_ref().map(|s| s.status)) {
         Some(StepStatus::Running | StepStatus::Finalizing) if !ended_task.get() => Life::Running,
         Some(StepStatus::Pending) if !ended_task.get() => Life::Waiting,
         _ => Life::Ended,
