@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod browser;
+pub mod chunks;
 pub mod components;
 #[cfg(feature = "ssr")]
 pub mod context;

@@ -3,14 +3,11 @@
 //! **Invariant:** every page is rendered whole before it is sent (`SsrMode::Async`), so that its status code and title are
 //! right and it can be read without a script.
 
+use crate::chunks;
 use crate::components::NotFound;
 use crate::layout::Frame;
-use crate::pages::agents::AgentList;
-use crate::pages::login::Login;
-use crate::pages::me::MeShow;
 use crate::pages::plans::PlanRoutes;
 use crate::pages::queue::QueueShow;
-use crate::pages::setup::Setup;
 use crate::pages::tasks::TaskRoutes;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -44,14 +41,14 @@ pub fn App() -> AnyView {
         <Title formatter=|t: String| if t.is_empty() { "Caracal".into() } else { format!("{t} · Caracal") }/>
         <Router>
             <Routes fallback=not_found>
-                <Route path=path!("/login") view=Login ssr=SsrMode::Async/>
-                <Route path=path!("/setup") view=Setup ssr=SsrMode::Async/>
+                <Route path=path!("/login") view=chunks::show_login ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=chunks::show_setup ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=framed ssr=SsrMode::Async>
                     <Route path=path!("/") view=QueueShow ssr=SsrMode::Async/>
                     <PlanRoutes/>
                     <TaskRoutes/>
-                    <Route path=path!("/agents") view=AgentList ssr=SsrMode::Async/>
-                    <Route path=path!("/me") view=MeShow ssr=SsrMode::Async/>
+                    <Route path=path!("/agents") view=chunks::show_agents ssr=SsrMode::Async/>
+                    <Route path=path!("/me") view=chunks::show_me ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -9,8 +9,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// Called by the page once the module is loaded.
 #[wasm_bindgen]
 pub fn hydrate() {
-    hydrate_body(App);
-    if let Some(root) = document().document_element() {
-        let _ = root.set_attribute("data-hydrated", "");
-    }
+    app::chunks::start(|| {
+        hydrate_body(App);
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("data-hydrated", "");
+        }
+    });
 }

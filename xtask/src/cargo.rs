@@ -39,17 +39,16 @@ impl Profile {
 /// Compiles package `frontend` to WebAssembly.
 pub fn build_wasm(workspace: &Workspace, profile: Profile) -> Result<()> {
     let mut command = cargo(workspace);
-    command.args([
-        "build",
-        "--package",
-        "frontend",
-        "--lib",
-        "--target",
-        "wasm32-unknown-unknown",
-    ]);
-    if profile == Profile::Release {
-        command.args(["--profile", "wasm-release"]);
-    }
+    let what = ["--package", "frontend", "--lib", "--target", "wasm32-unknown-unknown"];
+    match profile {
+        Profile::Debug => command.arg("build").args(what),
+        // In chunks; the relocations say what belongs to which.
+        Profile::Release => command
+            .arg("rustc")
+            .args(what)
+            .args(["--profile", "wasm-release", "--features", "split"])
+            .args(["--", "-Clink-args=--emit-relocs"]),
+    };
     run(command, "building the browser bundle")
 }
 

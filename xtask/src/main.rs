@@ -7,6 +7,7 @@ mod cargo;
 mod compress;
 mod lint;
 mod site;
+mod split;
 mod stamp;
 mod trim;
 mod workspace;

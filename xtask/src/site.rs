@@ -14,7 +14,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::cargo::{self, Profile};
 use crate::stamp::Stamp;
 use crate::workspace::Workspace;
-use crate::{compress, stamp, trim};
+use crate::{compress, split, stamp, trim};
 
 /// Builds the site of `profile`, or finds that it is up to date.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
@@ -72,7 +72,8 @@ fn inputs(workspace: &Workspace, profile: Profile, styles: &Path) -> Result<Stam
     stamp.text(concat!(
         include_str!("site.rs"),
         include_str!("compress.rs"),
-        include_str!("trim.rs")
+        include_str!("trim.rs"),
+        include_str!("split.rs")
     ));
     stamp.file(&workspace.path("Cargo.lock"))?;
     stamp.file(&workspace.wasm(profile))?;
@@ -91,7 +92,9 @@ fn assemble(workspace: &Workspace, profile: Profile, styles: &Path, site: &Path)
         Profile::Debug => bindgen.input_path(module),
         Profile::Release => {
             let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-            bindgen.input_bytes("caracal", trim::unused(&bytes)?)
+            let main = split::split(&bytes, &pkg)?;
+            bindgen.keep_lld_exports(true);
+            bindgen.input_bytes("caracal", trim::main(&main)?)
         }
     };
     bindgen

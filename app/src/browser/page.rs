@@ -40,6 +40,11 @@ pub fn show_theme(theme: Option<&'static str>) {
     }
 }
 
+/// Asks the server for the page at the present address, whole.
+pub fn load_again() {
+    let _ = window().location().reload();
+}
+
 /// Copies a text.
 pub fn copy(text: &str) {
     let _ = window().navigator().clipboard().write_text(text);

@@ -20,24 +20,25 @@ mod tasks;
 mod tint;
 mod view;
 
-use delete::PlanDelete;
-use edit::{PlanEdit, PlanNew};
+use crate::chunks;
+pub use delete::PlanDelete;
+pub use edit::{PlanEdit, PlanNew};
 use leptos::prelude::*;
 use leptos_router::any_nested_route::IntoAnyNestedRoute;
 use leptos_router::components::Route;
 use leptos_router::{SsrMode, path};
-use list::PlanList;
-use show::PlanShow;
+pub use list::PlanList;
+pub use show::PlanShow;
 
 /// Every page of plans; nested in the frame's route.
 #[component(transparent)]
 pub fn PlanRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
-        <Route path=path!("/plans") view=PlanList ssr=SsrMode::Async/>
-        <Route path=path!("/plans/new") view=PlanNew ssr=SsrMode::Async/>
-        <Route path=path!("/plans/:id") view=PlanShow ssr=SsrMode::Async/>
-        <Route path=path!("/plans/:id/edit") view=PlanEdit ssr=SsrMode::Async/>
-        <Route path=path!("/plans/:id/delete") view=PlanDelete ssr=SsrMode::Async/>
+        <Route path=path!("/plans") view=chunks::show_plans ssr=SsrMode::Async/>
+        <Route path=path!("/plans/new") view=chunks::show_new ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id") view=chunks::show_plan ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id/edit") view=chunks::show_edit ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id/delete") view=chunks::show_delete ssr=SsrMode::Async/>
     }
     .into_inner()
     .into_any_nested_route()

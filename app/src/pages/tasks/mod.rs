@@ -20,16 +20,17 @@ mod tabs;
 mod tree;
 mod wish;
 
+use crate::chunks;
 use leptos::prelude::*;
 use leptos_router::any_nested_route::IntoAnyNestedRoute;
 use leptos_router::components::Route;
 use leptos_router::{SsrMode, path};
-use show::TaskShow;
+pub use show::TaskShow;
 
 /// Every page of tasks; nested in the frame's route.
 #[component(transparent)]
 pub fn TaskRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
-    view! { <Route path=path!("/tasks/:id") view=TaskShow ssr=SsrMode::Async/> }
+    view! { <Route path=path!("/tasks/:id") view=chunks::show_task ssr=SsrMode::Async/> }
         .into_inner()
         .into_any_nested_route()
 }

@@ -1,0 +1,88 @@
+//! Pages in pieces: a browser loads the frame and the queue, the page it is on, and the rest when that is alive.
+//!
+//! The queue, which one sees first and most, is in the main module. Each other page is a function that a chunk of the WebAssembly module holds. Before hydration the chunk of the page is there
+//! ([`start`]); a page whose chunk is not there yet, after a click, is shown when it has come.
+//!
+//! **Invariant:** what hydration finds is what the server rendered: a page whose chunk is there is the page itself.
+
+#[cfg(feature = "split")]
+#[macro_use]
+mod split;
+#[cfg(not(feature = "split"))]
+#[macro_use]
+mod whole;
+
+#[cfg(feature = "hydrate")]
+mod load;
+#[cfg(feature = "hydrate")]
+pub use load::{start, when_there};
+
+#[cfg(not(feature = "hydrate"))]
+mod there;
+#[cfg(not(feature = "hydrate"))]
+use there::when_there;
+
+use crate::pages;
+use futures::FutureExt;
+use leptos::prelude::*;
+use std::pin::Pin;
+
+/// A chunk could not be loaded: the network is down, or the server is of another version than the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing;
+
+pages! {
+    rest: plan_list plan_list_there pages::plans::PlanList,
+    rest: plan_show plan_show_there pages::plans::PlanShow,
+    rest: plan_delete plan_delete_there pages::plans::PlanDelete,
+    rest: plan_new plan_new_there pages::plans::PlanNew,
+    rest: plan_edit plan_edit_there pages::plans::PlanEdit,
+    tasks: task task_there pages::tasks::TaskShow,
+    rest: agents agents_there pages::agents::AgentList,
+    rest: me me_there pages::me::MeShow,
+    rest: login login_there pages::login::Login,
+    rest: setup setup_there pages::setup::Setup,
+}
+
+/// A page, as soon as its chunk is there.
+type Coming = Pin<Box<dyn Future<Output = Result<AnyView, Missing>>>>;
+
+fn shown(path: &'static str, page: fn() -> Coming) -> AnyView {
+    let there = when_there(path);
+    if there.get_untracked() {
+        return page().now_or_never().and_then(Result::ok).into_any();
+    }
+    (move || there.get().then(|| page().now_or_never().and_then(Result::ok))).into_any()
+}
+
+macro_rules! views {
+    ($($(#[$doc:meta])* $view:ident $page:ident $path:literal),* $(,)?) => {$(
+        $(#[$doc])*
+        pub fn $view() -> AnyView {
+            shown($path, || Box::pin($page()))
+        }
+    )*};
+}
+
+views! {
+    /// `/plans`.
+    show_plans plan_list "/plans",
+    /// `/plans/new`.
+    show_new plan_new "/plans/new",
+    /// `/plans/:id`.
+    show_plan plan_show "/plans",
+    /// `/plans/:id/edit`.
+    show_edit plan_edit "/plans/new",
+    /// `/plans/:id/delete`.
+    show_delete plan_delete "/plans",
+    /// `/tasks/:id`.
+    show_task task "/tasks",
+    /// `/agents`.
+    show_agents agents "/agents",
+    /// `/me`.
+    show_me me "/me",
+    /// `/login`.
+    show_login login "/login",
+    /// `/setup`.
+    show_setup setup "/login",
+}
