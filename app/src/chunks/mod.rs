@@ -1,6 +1,7 @@
 //! Pages in pieces: a browser loads the frame and the queue, the page it is on, and the rest when that is alive.
 //!
-//! The queue, which one sees first and most, is in the main module. Each other page is a function that a chunk of the WebAssembly module holds. Before hydration the chunk of the page is there
+//! The queue, which one sees first and most, is in the main module. Each other page is a function that a chunk of the
+//! WebAssembly module holds. Before hydration the chunk of the page is there
 //! ([`start`]); a page whose chunk is not there yet, after a click, is shown when it has come.
 //!
 //! **Invariant:** what hydration finds is what the server rendered: a page whose chunk is there is the page itself.
