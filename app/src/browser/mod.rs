@@ -1,7 +1,7 @@
 //! The little that pages ask of the browser itself: its clock, its time zone, the theme of the open page, the clipboard.
 //!
 //! **Invariant:** both halves have the same functions; on the server they know nothing and do nothing, so no view may
-//! depend on them before an `Effect` has run.
+//! depend on them before an `Effect` has run (titles may: both halves say the same).
 
 #[cfg(feature = "hydrate")]
 mod page;

@@ -5,6 +5,7 @@
 use super::Local;
 use leptos::form::form_data_from_event;
 use leptos::prelude::*;
+use leptos::text_prop::TextProp;
 use wasm_bindgen::JsCast;
 
 /// Milliseconds since the epoch by the browser's clock.
@@ -191,4 +192,10 @@ pub fn step_focus(ev: &leptos::ev::KeyboardEvent) {
         ev.prevent_default();
         let _ = next.focus();
     }
+}
+
+/// The tab's title, which follows its signal.
+#[must_use]
+pub fn tab_title(title: Signal<String>) -> TextProp {
+    (move || title.get()).into()
 }

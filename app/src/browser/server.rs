@@ -3,6 +3,8 @@
 //! **Invariant:** every function answers "unknown" or does nothing.
 
 use super::Local;
+use leptos::prelude::{GetUntracked, Signal};
+use leptos::text_prop::TextProp;
 
 /// Milliseconds since the epoch by the browser's clock.
 #[must_use]
@@ -51,3 +53,10 @@ pub fn show_place(_id: &str, _line: u32, _column: u32) -> bool {
 
 /// Left and right move the focus between the links of a group that is one tab stop.
 pub fn step_focus(_ev: &leptos::ev::KeyboardEvent) {}
+
+/// The tab's title: what it says now. It must not be a signal here: the framework writes titles after the page is
+/// rendered and outside of its arena, where a signal is another request's, or nobody's.
+#[must_use]
+pub fn tab_title(title: Signal<String>) -> TextProp {
+    title.get_untracked().into()
+}

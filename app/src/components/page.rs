@@ -3,6 +3,7 @@
 //! **Invariant:** every page inside the shell has exactly one `h1`, and its first tab stop is the skip link.
 
 use super::{Icon, IconSize, Logo};
+use crate::browser;
 use crate::layout::{Account, LiveMark};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -68,7 +69,7 @@ pub fn Page(
         .into_any()
     };
     view! {
-        <Title text=move || title.get()/>
+        <Title text=browser::tab_title(title)/>
         <header class="topbar">
             <a class="md:hidden" href="/" aria-label="Caracal, queue">
                 <Logo class="size-6"/>

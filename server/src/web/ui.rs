@@ -12,7 +12,7 @@ use app::context::Visit;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodFilter, get, on};
@@ -20,6 +20,7 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::error::FromServerFnError as _;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 /// Server functions that answer without sign-in: signing in and out, set-up, and a cookie of the browser's own.
 pub const OPEN: &[&str] = &[
@@ -68,6 +69,12 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/api", get(api::reference))
         .fallback(page)
         .layer(from_fn_with_state(web.clone(), pages_door))
+        .layer(from_fn(secretive))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(is_html),
+        )
         .layer(from_fn(headers::page));
     functions_router
         .merge(pages)
@@ -76,12 +83,38 @@ pub fn router(web: &Web) -> Router<Web> {
         .layer(from_fn(asset))
 }
 
+/// Pages are mostly the same words again and again; files of the site are compressed already, and streams must not wait.
+fn is_html(_: StatusCode, _: Version, headers: &HeaderMap, extensions: &Extensions) -> bool {
+    let html = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    html.is_some_and(|t| t.starts_with("text/html")) && extensions.get::<Secret>().is_none()
+}
+
+/// Marks an answer that may show a secret: its length must not tell anything of it.
+#[derive(Clone, Copy)]
+struct Secret;
+
+async fn secretive(request: Request, next: Next) -> Response {
+    let shows = ["/me", "/setup"].iter().any(|p| request.uri().path().starts_with(p));
+    let mut response = next.run(request).await;
+    if shows {
+        response.extensions_mut().insert(Secret);
+    }
+    response
+}
+
 /// Files of the site, to everybody.
 async fn asset(request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD)
         && let Some(file) = assets::respond(request.uri().path(), request.headers())
     {
         return file;
+    }
+    // A file of another build, asked for by a tab that is older or younger: a page in its place would only confuse it.
+    if ["/pkg/", "/fonts/"]
+        .iter()
+        .any(|folder| request.uri().path().starts_with(folder))
+    {
+        return StatusCode::NOT_FOUND.into_response();
     }
     next.run(request).await
 }

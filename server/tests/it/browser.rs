@@ -228,3 +228,60 @@ async fn server_functions_answer_with_the_status_that_their_error_means() {
         );
     }
 }
+
+/// Requests are rendered on several threads, each in an arena of its own: what one page holds is nobody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_asked_for_at_once_keep_to_themselves() {
+    let house = House::new().await;
+    let token = house.user("ana", Role::Admin).await;
+    let mut pages = vec![
+        ("/".to_owned(), "Queue".to_owned()),
+        ("/agents".into(), "Agents".into()),
+    ];
+    for n in 0..6 {
+        let name = format!("plan-{n}");
+        let work = house.work(&token, &name).await;
+        pages.push((format!("/tasks/{}", work.task), format!("{name} #{}", work.task)));
+        pages.push((format!("/plans/{}", work.plan), name));
+    }
+    let asked = pages.iter().cycle().take(40 * pages.len()).cloned();
+    let asked = asked.map(|(path, title)| {
+        let (router, token) = (house.router.clone(), token.clone());
+        tokio::spawn(async move {
+            let request = call("GET", &path).token(&token).header("accept", "text/html");
+            (crate::house::send(&router, request).await, path, title)
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    for answer in asked {
+        let (reply, path, title) = answer.await.unwrap();
+        let html = reply.text();
+        assert_eq!(reply.status, 200, "{path}: {html}");
+        let shown = html
+            .split("<title>")
+            .nth(1)
+            .and_then(|t| t.split('<').next())
+            .unwrap_or("");
+        assert!(shown.contains(&title), "{path} has the title {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_compressed_but_for_those_that_show_secrets() {
+    let house = House::new().await;
+    let token = house.user("ana", Role::Admin).await;
+    for (path, accepted, encoding) in [
+        ("/", "gzip, br", "gzip"),
+        ("/", "identity", ""),
+        ("/me", "gzip", ""),
+        ("/nowhere", "gzip", "gzip"),
+    ] {
+        let request = call("GET", path).token(&token).header("accept", "text/html");
+        let reply = house.send(request.header("accept-encoding", accepted)).await;
+        assert_eq!(reply.header("content-encoding"), encoding, "{path} {accepted}");
+        assert_eq!(reply.text().contains("</html>"), encoding.is_empty(), "{path}");
+    }
+    for path in ["/pkg/caracal-of-another-build.wasm", "/fonts/none.woff2"] {
+        assert_eq!(house.get(path, "").await.status, 404, "{path}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The two databases, and the macros that run one body on whichever is there.
 //!
 //! **Invariant:** a body inside `on!` or `on_tx!` holds the same SQL text for both; where dialects differ there is a `match`.
+//! A limit is a sum (`LIMIT $1 + 0`): SQLite prepares a statement anew for every value of a bare one.
 
 use super::readers::Readers;
 use sqlx::PgPool;

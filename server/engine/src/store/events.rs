@@ -132,9 +132,9 @@ impl Store {
     pub async fn events_since(&self, topic: Option<Topic>, since: i64, limit: u32) -> Result<Vec<Event>> {
         let by_task = matches!(topic, Some(Topic::Task(_)));
         let sql = if by_task {
-            format!("SELECT {COLUMNS} FROM events WHERE seq > $1 AND task_id = $3 ORDER BY seq LIMIT $2")
+            format!("SELECT {COLUMNS} FROM events WHERE seq > $1 AND task_id = $3 ORDER BY seq LIMIT $2 + 0")
         } else {
-            format!("SELECT {COLUMNS} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2")
+            format!("SELECT {COLUMNS} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2 + 0")
         };
         let task = if let Some(Topic::Task(t)) = topic { t.0 } else { 0 };
         let rows: Vec<EventRow> = on!(&self.db, p => {

@@ -158,7 +158,7 @@ impl Store {
         let sql = AssertSqlSafe(format!(
             "SELECT {COLUMNS}, NULL AS body {FROM} AND p.project_id = $1 AND p.id < $2 \
              AND (LOWER(p.name) LIKE $3 ESCAPE '\\' OR LOWER(p.description) LIKE $3 ESCAPE '\\') \
-             ORDER BY p.id DESC LIMIT $4"
+             ORDER BY p.id DESC LIMIT $4 + 0"
         ));
         let like = pattern(like.unwrap_or_default());
         let (before, limit) = (before.unwrap_or(i64::MAX), i64::from(limit) + 1);
@@ -237,7 +237,7 @@ impl Store {
     pub async fn plan_revisions(&self, id: PlanId, before: Option<i64>, limit: u32) -> Result<Vec<RevisionView>> {
         let sql = "SELECT r.number, d.body, u.name, r.message, r.created_at FROM plan_revisions r \
              JOIN documents d ON d.digest = r.digest LEFT JOIN users u ON u.id = r.author_id \
-             WHERE r.plan_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3";
+             WHERE r.plan_id = $1 AND r.number < $2 ORDER BY r.number DESC LIMIT $3 + 0";
         let (before, limit) = (before.unwrap_or(i64::MAX), i64::from(limit) + 1);
         let rows: Vec<(i64, String, Option<String>, String, i64)> = on!(&self.db, p => {
             sqlx::query_as(sql).bind(id.0).bind(before).bind(limit).fetch_all(p).await?

@@ -162,7 +162,7 @@ async fn read(store: &Store, part: &Part, q: &TaskQuery) -> Result<Vec<Listed>> 
                     b.push_bind(like).push(" ESCAPE '\\'))");
                 }
             }
-            b.push(" ORDER BY t.id DESC LIMIT ").push_bind(part.limit);
+            b.push(" ORDER BY t.id DESC LIMIT ").push_bind(part.limit).push(" + 0");
             let rows = b.build().fetch_all($p).await?;
             rows.iter()
                 .map(|r| Listed {

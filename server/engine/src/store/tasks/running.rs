@@ -36,7 +36,7 @@ const RUNNING: &str = "SELECT j.task_id, j.id AS job_id, j.name AS job, p.name A
       WHERE o.key = j.key AND o.status = 'passed' AND o.started_at IS NOT NULL ORDER BY e.id DESC LIMIT 10) h) AS usual_ms \
     FROM attempts a JOIN jobs j ON j.id = a.job_id JOIN tasks t ON t.id = j.task_id JOIN plans p ON p.id = t.plan_id \
     LEFT JOIN agents g ON g.id = a.agent_id \
-    WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL ORDER BY j.started_at, j.id LIMIT $1";
+    WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL ORDER BY j.started_at, j.id LIMIT $1 + 0";
 
 /// Running jobs, longest running first.
 ///

@@ -138,7 +138,7 @@ pub async fn ready(tx: &mut Tx, limit: i64, blocked: &[String], now: Timestamp) 
     };
     let sql = format!(
         "SELECT {COLUMNS} WHERE j.status = 'pending' AND j.ready_at IS NOT NULL AND (j.not_before IS NULL OR j.not_before <= $2)\
-         {without} ORDER BY j.priority DESC, j.ready_at, j.id LIMIT $1"
+         {without} ORDER BY j.priority DESC, j.ready_at, j.id LIMIT $1 + 0"
     );
     let list = serde_json::to_string(blocked).map_err(|e| Error::corrupt("jobs", e))?;
     let rows: Vec<Row> = on_tx!(tx, c => {
@@ -169,7 +169,7 @@ pub async fn waiting_all(store: &Store, filter: WaitingFilter) -> Result<Vec<Wai
     };
     let sql = format!(
         "SELECT {COLUMNS} WHERE j.status = 'pending' AND {which} \
-         ORDER BY (j.ready_at IS NULL), j.priority DESC, j.ready_at, j.id LIMIT $1"
+         ORDER BY (j.ready_at IS NULL), j.priority DESC, j.ready_at, j.id LIMIT $1 + 0"
     );
     let needs_in = match store.db() {
         Db::Sqlite(_) => "IN (SELECT value FROM json_each($1))",
