@@ -18,10 +18,14 @@ pub fn usual(tasks: &[TaskRef]) -> Option<i64> {
     took.get(took.len() / 2).copied()
 }
 
+/// Whether a task ended by itself: not aborted, not skipped.
+fn by_itself(task: &TaskRef) -> bool {
+    !matches!(task.status.outcome(), None | Some(Outcome::Aborted | Outcome::Skipped))
+}
+
 /// Of the tasks that ended by themselves, how many per cent passed.
 pub fn passed(tasks: &[TaskRef]) -> Option<usize> {
-    let ended = |t: &&TaskRef| !matches!(t.status.outcome(), None | Some(Outcome::Aborted | Outcome::Skipped));
-    let all = tasks.iter().filter(ended).count();
+    let all = tasks.iter().filter(|t| by_itself(t)).count();
     let good = tasks
         .iter()
         .filter(|t| t.status.outcome() == Some(Outcome::Passed))
@@ -31,10 +35,9 @@ pub fn passed(tasks: &[TaskRef]) -> Option<usize> {
 
 /// Whether the newest task that ended by itself did not pass.
 pub fn failing(plan: &PlanSummary) -> bool {
-    let ended = |t: &&TaskRef| !matches!(t.status.outcome(), None | Some(Outcome::Aborted | Outcome::Skipped));
     plan.recent
         .iter()
-        .find(ended)
+        .find(|t| by_itself(t))
         .is_some_and(|t| t.status.outcome() != Some(Outcome::Passed))
 }
 
@@ -45,10 +48,11 @@ pub fn lead(plan: &PlanSummary) -> String {
     }
     let takes = usual(&plan.recent).map(|ms| format!("a task usually takes {}", human_duration(ms)));
     // A share of very few says nothing.
-    let share = passed(&plan.recent).filter(|_| plan.recent.len() > 2);
+    let all = plan.recent.iter().filter(|t| by_itself(t)).count();
+    let share = passed(&plan.recent).filter(|_| all > 2);
     match (share, takes) {
-        (Some(p), Some(takes)) => format!("{p} % of the last {} tasks passed; {takes}.", plan.recent.len()),
-        (Some(p), None) => format!("{p} % of the last {} tasks passed.", plan.recent.len()),
+        (Some(p), Some(takes)) => format!("{p} % of the last {all} tasks passed; {takes}."),
+        (Some(p), None) => format!("{p} % of the last {all} tasks passed."),
         (None, Some(takes)) => format!("{}.", takes.replacen('a', "A", 1)),
         (None, None) if plan.recent.is_empty() => "It has not run yet.".into(),
         (None, None) => String::new(),

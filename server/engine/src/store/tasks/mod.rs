@@ -10,6 +10,8 @@ mod state;
 mod view;
 mod waiting;
 
+// For the comparison of debug builds alone.
+#[cfg(debug_assertions)]
 pub(in crate::store) use state::read;
 pub(in crate::store) use view::word;
 
