@@ -69,11 +69,15 @@ pub fn look(data: &Path, version: &str, executors: &Executors) -> Reported {
 /// Keeps the facts true until dropped.
 pub(crate) async fn watch(data: PathBuf, executors: Vec<Arc<dyn Executor>>, reported: watch::Sender<Reported>) {
     let mut trouble = None;
+    // Where processes stand in for an engine that was not there at the start, why it was not remains true: a job that
+    // wants a container is told so.
+    let engine = executors.iter().any(|e| e.kind() == ExecutorKind::Docker);
+    let standing = reported.borrow().facts.engine_error.clone().filter(|_| !engine);
     loop {
         let (total, free) = disk(&data);
         let error = match full(total, free) {
             Some(full) => Some(full),
-            None => trouble_of(&executors).await,
+            None => trouble_of(&executors).await.or_else(|| standing.clone()),
         };
         reported.send_if_modified(|now| {
             let facts = &mut now.facts;
@@ -156,6 +160,7 @@ fn memory(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     #[test]
     fn the_machine_is_described() {
@@ -168,6 +173,20 @@ mod tests {
             ["arch", "engine", "hostname", "os"]
         );
         assert_eq!(r.labels["engine"], "process");
+    }
+
+    #[tokio::test]
+    async fn why_processes_stand_in_for_an_engine_remains_known() {
+        let list: Vec<Arc<dyn Executor>> = vec![Arc::new(crate::executor::scripted::ScriptedExecutor::default())];
+        let found = Executors {
+            list: list.clone(),
+            engine_error: Some("no engine answers".into()),
+            ..Executors::default()
+        };
+        let (reported, seen) = watch::channel(look(Path::new("/"), "0.1.0", &found));
+        // One look; then it sleeps.
+        assert!(watch("/".into(), list, reported).now_or_never().is_none());
+        assert_eq!(seen.borrow().facts.engine_error.as_deref(), Some("no engine answers"));
     }
 
     #[test]
