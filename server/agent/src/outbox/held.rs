@@ -90,8 +90,11 @@ impl Held {
 
     /// What an earlier run of this agent left; `None` when it had not ended then.
     pub(super) fn recover(fence: Fence, folder: &Path, bell: Arc<Notify>) -> io::Result<Option<Self>> {
-        let inside = std::fs::read(folder.join("report"));
-        let report = match inside.or_else(|_| std::fs::read(beside(folder))) {
+        let report = match std::fs::read(folder.join("report")) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::read(beside(folder)),
+            read => read,
+        };
+        let report = match report {
             Ok(report) => report,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),

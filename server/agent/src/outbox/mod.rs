@@ -48,11 +48,11 @@ impl Outbox {
         let mut held = BTreeMap::new();
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let stem = path
-                .extension()
-                .is_none_or(|e| e == "report")
-                .then(|| path.with_extension(""));
-            let folder = stem.unwrap_or_default();
+            // An attempt's folder, or the report that stands for the folder it had no need of.
+            let folder = match path.extension() {
+                Some(extension) if extension == "report" => path.with_extension(""),
+                _ => path.clone(),
+            };
             let found = match folder.file_name().and_then(|n| n.to_str()).and_then(fence_of) {
                 // Its folder and a report beside it are one attempt's.
                 Some(fence) if held.contains_key(&fence) => continue,

@@ -296,10 +296,10 @@ pub async fn fading(store: &Store, heard_before: Timestamp) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Notes that agents were heard.
+/// Notes that an agent was heard: seen now, and what it holds is its own for longer.
 ///
 /// # Errors
-/// When the database fails.
+/// None of its own: the write itself may fail.
 pub async fn heard(tx: &mut Tx, id: AgentId, now: Timestamp, lease_until: Timestamp) -> Result<()> {
     let mut batch = super::Batch::default();
     batch.push(
@@ -310,7 +310,9 @@ pub async fn heard(tx: &mut Tx, id: AgentId, now: Timestamp, lease_until: Timest
         "UPDATE attempts SET lease_until = $2 WHERE agent_id = $1 AND finished_at IS NULL",
         [id.0.into(), lease_until.0.into()],
     );
-    tx.run(batch).await
+    tx.later(batch);
+    tx.keep_lease(id, lease_until);
+    Ok(())
 }
 
 /// Attempts an agent holds that have not ended.

@@ -52,7 +52,8 @@ impl From<bool> for Value {
 /// that its text, and with it the prepared statement, is the same for any number of rows.
 #[derive(Debug)]
 pub(crate) struct Each {
-    /// Where it stands among others that are put off together. Inserts come before updates.
+    /// Where it stands among others that are put off together, and which it is: no other has this number. Inserts come
+    /// before updates.
     pub order: u8,
     /// For SQLite: `$1` is the list, each row an array of the values in their order.
     pub sqlite: &'static str,
@@ -87,6 +88,7 @@ impl Batch {
         let mut at = self.statements.len();
         while let Some(Statement::Each(known, rows)) = at.checked_sub(1).and_then(|i| self.statements.get_mut(i)) {
             if known.order == kind.order {
+                debug_assert_eq!(known.sqlite, kind.sqlite, "two statements have the same place");
                 match kind.key.and_then(|k| rows.iter_mut().find(|r| r.get(k) == row.get(k))) {
                     Some(earlier) => *earlier = row,
                     None => rows.push(row),
@@ -194,16 +196,19 @@ mod tests {
 
     #[test]
     fn rows_join_their_kind_and_never_pass_what_stands_between() {
-        let mut b = Batch::default();
-        b.each(&SECOND, [1.into(), "a".into()]);
-        b.each(&FIRST, [7.into(), "old".into()]);
-        b.each(&SECOND, [1.into(), Value::Int(None)]);
-        b.each(&FIRST, [7.into(), "new".into()]);
-        b.push("between $1", [3.into()]);
-        b.each(&FIRST, [7.into(), true.into()]);
-        let single: Vec<_> = Batch::default().single();
-        assert!(single.is_empty());
-        let (sql, values) = b.joined().unwrap();
+        let batch = || {
+            let mut b = Batch::default();
+            b.each(&SECOND, [1.into(), "a".into()]);
+            b.each(&FIRST, [7.into(), "old".into()]);
+            b.each(&SECOND, [1.into(), Value::Int(None)]);
+            b.each(&FIRST, [7.into(), "new".into()]);
+            b.push("between $1", [3.into()]);
+            b.each(&FIRST, [7.into(), true.into()]);
+            b
+        };
+        let single: Vec<_> = batch().single().into_iter().map(|(sql, _)| sql).collect();
+        assert_eq!(single, ["first", "second", "second", "between $1", "first"]);
+        let (sql, values) = batch().joined().unwrap();
         assert_eq!(sql, "first $1;second $2;between $3;first $4;");
         assert_eq!(
             values,

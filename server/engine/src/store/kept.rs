@@ -7,7 +7,7 @@
 use super::{Result, Tx, on_tx};
 use domain::lifecycle::TaskState;
 use domain::placement::{Agent, Busy};
-use domain::{AttemptId, PlanId, TaskId};
+use domain::{AgentId, AttemptId, PlanId, TaskId, Timestamp};
 use std::collections::HashMap;
 
 /// Most open tasks that are remembered; beyond, all are read anew.
@@ -68,6 +68,16 @@ impl Tx {
         kept.tasks.insert(task.id, (task.clone(), plan));
     }
 
+    /// An agent was heard: the leases of what it holds are longer.
+    pub(super) fn keep_lease(&mut self, agent: AgentId, until: Timestamp) {
+        let tasks = self.kept.iter_mut().flat_map(|kept| kept.tasks.values_mut());
+        for job in tasks.flat_map(|(task, _)| &mut task.jobs) {
+            if job.attempt.agent == Some(agent) && job.attempt.finished_at.is_none() {
+                job.attempt.lease_until = Some(until);
+            }
+        }
+    }
+
     /// The fleet, if it is remembered.
     pub(super) fn kept_fleet(&self) -> Option<&Vec<Agent>> {
         self.kept.as_ref()?.fleet.as_ref()
@@ -84,6 +94,14 @@ impl Tx {
         if let Some(kept) = &mut self.kept {
             kept.fleet = None;
         }
+    }
+
+    /// The next id of a table.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn id(&mut self, table: &'static str) -> Result<i64> {
+        Ok(self.ids(table, 1).await?[0])
     }
 
     /// Takes the next `count` ids of a table, rising, for rows that are written with them.

@@ -3,11 +3,11 @@
 //!
 //! **Invariant:** at most [`MOST`] connections are open, each is lent to one reader at a time, and none of them can write.
 
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as Lock, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// Most connections.
 const MOST: usize = 4;
@@ -18,14 +18,13 @@ pub struct Readers(Arc<Inner>);
 
 struct Inner {
     options: SqliteConnectOptions,
-    idle: Mutex<Vec<SqliteConnection>>,
+    idle: Mutex<Vec<Arc<Lock<SqliteConnection>>>>,
     free: Arc<Semaphore>,
 }
 
 /// A connection on loan.
 pub struct Reader {
-    /// There until it is given back.
-    conn: Option<SqliteConnection>,
+    conn: OwnedMutexGuard<SqliteConnection>,
     home: Arc<Inner>,
     _permit: OwnedSemaphorePermit,
 }
@@ -33,7 +32,7 @@ pub struct Reader {
 impl Readers {
     /// Opens the first of them.
     pub(super) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
-        let first = options.connect().await?;
+        let first = Arc::new(Lock::new(options.connect().await?));
         Ok(Self(Arc::new(Inner {
             options,
             idle: Mutex::new(vec![first]),
@@ -51,10 +50,11 @@ impl Readers {
         let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => SqliteConnection::connect_with(&self.0.options).await?,
+            None => Arc::new(Lock::new(self.0.options.connect().await?)),
         };
         Ok(Reader {
-            conn: Some(conn),
+            // Its last reader gave it back in the moment of letting go of it: no wait to speak of.
+            conn: conn.lock_owned().await,
             home: self.0.clone(),
             _permit: permit,
         })
@@ -76,25 +76,21 @@ impl std::fmt::Debug for Readers {
 impl Deref for Reader {
     type Target = SqliteConnection;
     fn deref(&self) -> &SqliteConnection {
-        self.conn
-            .as_ref()
-            .expect("a reader has its connection until it is dropped")
+        &self.conn
     }
 }
 
 impl DerefMut for Reader {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.conn
-            .as_mut()
-            .expect("a reader has its connection until it is dropped")
+        &mut self.conn
     }
 }
 
 /// A read that was given up half-way leaves its connection usable: the next one waits in line behind its end.
 impl Drop for Reader {
     fn drop(&mut self) {
-        let conn = self.conn.take();
+        let conn = OwnedMutexGuard::mutex(&self.conn).clone();
         let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(conn);
+        idle.push(conn);
     }
 }

@@ -6,6 +6,7 @@
 use crate::executor::output::Sink;
 use domain::console::view::Stream;
 use futures::FutureExt;
+use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Most bytes of one read.
@@ -24,26 +25,65 @@ pub(super) async fn drain(mut stdout: impl AsyncRead + Unpin, mut stderr: impl A
     while out_open || err_open {
         if err_open && turns == TURN {
             turns = 0;
-            if let Some(n) = stderr.read_buf(&mut err).now_or_never() {
-                err_open = matches!(n, Ok(n) if n > 0);
-                sink.take(Stream::Stderr, &err).await;
-                err.clear();
+            if let Some(read) = stderr.read_buf(&mut err).now_or_never() {
+                err_open = store(&sink, Stream::Stderr, read, &mut err).await;
             }
         }
         tokio::select! {
             biased;
-            n = stdout.read_buf(&mut out), if out_open => {
+            read = stdout.read_buf(&mut out), if out_open => {
                 turns += 1;
-                out_open = matches!(n, Ok(n) if n > 0);
-                sink.take(Stream::Stdout, &out).await;
-                out.clear();
+                out_open = store(&sink, Stream::Stdout, read, &mut out).await;
             }
-            n = stderr.read_buf(&mut err), if err_open => {
+            read = stderr.read_buf(&mut err), if err_open => {
                 turns = 0;
-                err_open = matches!(n, Ok(n) if n > 0);
-                sink.take(Stream::Stderr, &err).await;
-                err.clear();
+                err_open = store(&sink, Stream::Stderr, read, &mut err).await;
             }
         }
+    }
+}
+
+/// Stores what was read; answers whether more may come.
+async fn store(sink: &Sink, stream: Stream, read: io::Result<usize>, bytes: &mut Vec<u8>) -> bool {
+    sink.take(stream, bytes).await;
+    bytes.clear();
+    matches!(read, Ok(n) if n > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::Spool;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll};
+    use tokio::io::ReadBuf;
+
+    /// So many bytes, one with each read.
+    struct Drops(usize);
+
+    impl AsyncRead for Drops {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.0 > 0 {
+                self.0 -= 1;
+                into.put_slice(b".");
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn drained(stdout: impl AsyncRead + Unpin, stderr: &[u8]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::create(dir.path().join("spool")));
+        drain(stdout, stderr, Sink::new(spool.clone())).await;
+        let piece = spool.read(0, spool.len() as usize).unwrap();
+        String::from_utf8(piece.bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn output_comes_before_the_error_that_ends_it_but_does_not_hold_it_up() {
+        assert_eq!(drained(&b"out"[..], b"err").await, "outerr");
+        let text = drained(Drops(100), b"err").await;
+        assert_eq!((text.len(), text.find("err")), (103, Some(TURN)));
     }
 }

@@ -167,7 +167,7 @@ pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &mut Tx, task: &NewTask, now: Timestamp) -> Result<(TaskId, Vec<JobId>)> {
-    let id = tx.ids("tasks", 1).await?.into_iter().next().unwrap_or_default();
+    let id = tx.id("tasks").await?;
     let jobs = tx.ids("jobs", task.jobs.len()).await?;
     let attempts = tx.ids("attempts", task.jobs.len()).await?;
     let steps = tx.ids("steps", task.jobs.iter().map(|j| j.steps.len()).sum()).await?;

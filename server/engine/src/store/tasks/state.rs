@@ -327,7 +327,7 @@ pub async fn new_attempt(
     not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Fresh> {
-    let id = tx.ids("attempts", 1).await?.into_iter().next().unwrap_or_default();
+    let id = tx.id("attempts").await?;
     let steps: Vec<NewStep> = job
         .attempt
         .steps
