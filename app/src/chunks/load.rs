@@ -10,29 +10,26 @@ use wasm_bindgen_futures::spawn_local;
 /// Milliseconds after which the other chunks are loaded, so that a click finds them.
 const IDLE: u32 = 1_500;
 
-/// Whether a chunk is there, as soon as that is known.
-type Loading = Pin<Box<dyn Future<Output = Result<(), Missing>>>>;
-
 /// The chunk of a path; none for what is in the main module.
-fn chunk_of(path: &str) -> Option<(&'static str, Loading)> {
+fn chunk_of(path: &str) -> Option<&'static str> {
     match path.split('/').find(|part| !part.is_empty())? {
-        "tasks" => Some(("tasks", Box::pin(async { told(task_there().await) }))),
-        _ => Some(("rest", Box::pin(rest()))),
+        "tasks" => Some("tasks"),
+        _ => Some("rest"),
     }
 }
 
-/// One load brings the chunk; each of its pages must still be told.
-async fn rest() -> Result<(), Missing> {
-    told(plan_list_there().await)?;
-    told(plan_show_there().await)?;
-    told(plan_delete_there().await)?;
-    told(plan_new_there().await)?;
-    told(plan_edit_there().await)?;
-    told(agents_there().await)?;
-    told(me_there().await)?;
-    told(login_there().await)?;
-    told(setup_there().await)
+macro_rules! fetch {
+    ($($chunk:ident: $page:ident $there:ident $view:path),* $(,)?) => {
+        /// Fetches a chunk. One load brings it; each of its pages must still be told.
+        async fn fetch(chunk: &str) -> Result<(), Missing> {
+            $(if chunk == stringify!($chunk) {
+                told($there().await)?;
+            })*
+            Ok(())
+        }
+    };
 }
+all!(fetch);
 
 fn told<E: Into<Missing>>(there: Result<(), E>) -> Result<(), Missing> {
     there.map_err(Into::into)
@@ -50,13 +47,11 @@ fn is_there(chunk: &'static str) -> bool {
 }
 
 async fn load(path: &str) -> bool {
-    let Some((chunk, loading)) = chunk_of(path) else {
-        return true;
-    };
+    let Some(chunk) = chunk_of(path) else { return true };
     if is_there(chunk) {
         return true;
     }
-    let there = loading.await.is_ok();
+    let there = fetch(chunk).await.is_ok();
     if there {
         THERE.with_borrow_mut(|all| all.push(chunk));
     }
@@ -80,7 +75,7 @@ pub fn start(hydrate: impl FnOnce() + 'static) {
 
 /// Whether the chunk of a path is there; loads it if not.
 pub fn when_there(path: &'static str) -> Signal<bool> {
-    if chunk_of(path).is_none_or(|(chunk, _)| is_there(chunk)) {
+    if chunk_of(path).is_none_or(is_there) {
         return Signal::stored(true);
     }
     let there = RwSignal::new(false);

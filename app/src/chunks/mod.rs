@@ -6,6 +6,24 @@
 //!
 //! **Invariant:** what hydration finds is what the server rendered: a page whose chunk is there is the page itself.
 
+/// Every page outside the main module: its chunk, its function, the function that fetches it, its component.
+macro_rules! all {
+    ($then:ident) => {
+        $then! {
+            rest: plan_list plan_list_there pages::plans::PlanList,
+            rest: plan_show plan_show_there pages::plans::PlanShow,
+            rest: plan_delete plan_delete_there pages::plans::PlanDelete,
+            rest: plan_new plan_new_there pages::plans::PlanNew,
+            rest: plan_edit plan_edit_there pages::plans::PlanEdit,
+            tasks: task task_there pages::tasks::TaskShow,
+            rest: agents agents_there pages::agents::AgentList,
+            rest: me me_there pages::me::MeShow,
+            rest: login login_there pages::login::Login,
+            rest: setup setup_there pages::setup::Setup,
+        }
+    };
+}
+
 #[cfg(feature = "split")]
 #[macro_use]
 mod split;
@@ -32,18 +50,7 @@ use std::pin::Pin;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing;
 
-pages! {
-    rest: plan_list plan_list_there pages::plans::PlanList,
-    rest: plan_show plan_show_there pages::plans::PlanShow,
-    rest: plan_delete plan_delete_there pages::plans::PlanDelete,
-    rest: plan_new plan_new_there pages::plans::PlanNew,
-    rest: plan_edit plan_edit_there pages::plans::PlanEdit,
-    tasks: task task_there pages::tasks::TaskShow,
-    rest: agents agents_there pages::agents::AgentList,
-    rest: me me_there pages::me::MeShow,
-    rest: login login_there pages::login::Login,
-    rest: setup setup_there pages::setup::Setup,
-}
+all!(pages);
 
 /// A page, as soon as its chunk is there.
 type Coming = Pin<Box<dyn Future<Output = Result<AnyView, Missing>>>>;
