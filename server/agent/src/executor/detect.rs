@@ -37,7 +37,12 @@ pub async fn detect(config: &Config, builtin: bool) -> io::Result<Executors> {
                 Err(e) => engine_error = Some(e.to_string()),
             }
             match (config.executor, engine.is_some()) {
-                (Choice::Auto, false) => vec![processes()],
+                (Choice::Auto, false) => {
+                    // Looked for at the start alone: a job never changes its executor by itself.
+                    let whole = if builtin { "server" } else { "agent" };
+                    engine_error = engine_error.map(|why| format!("{why} Start Docker, then this {whole} again."));
+                    vec![processes()]
+                }
                 _ if builtin => vec![Arc::new(containers), processes()],
                 _ => vec![Arc::new(containers)],
             }
