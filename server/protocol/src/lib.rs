@@ -4,10 +4,12 @@
 //! ignored by both sides; a frame holds at most [`MAX_FRAME`] bytes.
 
 mod assignment;
+mod digest;
 mod message;
 mod output;
 
 pub use assignment::{Assignment, CheckoutSpec, StepSpec};
+pub use digest::{BLOCK, Digest, digest};
 pub use message::{AttemptEvent, Exit, Fence, FromAgent, Have, HaveState, StepEnd, ToAgent, decode, encode};
 pub use output::{FrameError, Mark, OutputFrame};
 

@@ -110,7 +110,7 @@ pub enum AttemptEvent {
         error: Option<String>,
         /// Bytes of output in all.
         length: u64,
-        /// XXH3-64 of them, 16 hex digits.
+        /// Their [`crate::Digest`], 16 hex digits.
         digest: String,
         /// When, by the agent's clock.
         at: Timestamp,

@@ -4,14 +4,16 @@
 //! **Invariant:** offsets only grow; what was appended can be read back byte for byte until it is forgotten, and the
 //! digest is that of all bytes ever appended.
 
+mod blocks;
 mod marks;
 
+use blocks::Blocks;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::console::view::Stream;
 use marks::{Marks, Record};
 use protocol::Mark;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -19,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// Bytes that may wait in a spool for the server before [`Spool::room`] holds readers back.
 pub const BOUND: u64 = 256 << 20;
@@ -46,7 +47,7 @@ struct Files {
 
 struct Inner {
     marks: Marks,
-    digest: Box<Xxh3Default>,
+    blocks: Blocks,
     forgotten: u64,
     punched: u64,
     fault: Option<(io::ErrorKind, String)>,
@@ -80,7 +81,7 @@ impl Spool {
             files: OnceLock::new(),
             inner: Mutex::new(Inner {
                 marks: Marks::default(),
-                digest: Box::new(Xxh3Default::new()),
+                blocks: Blocks::default(),
                 forgotten: 0,
                 punched: 0,
                 fault: None,
@@ -88,7 +89,7 @@ impl Spool {
         }
     }
 
-    /// Opens what an earlier run left, for reading; its digest was in its report.
+    /// Opens what an earlier run left, to be read and appended to. Blocking.
     ///
     /// # Errors
     /// When the files cannot be opened; an attempt that wrote nothing has none.
@@ -97,7 +98,17 @@ impl Spool {
         if spool.folder.join("output").exists() {
             let files = open_files(&spool.folder)?;
             let len = files.output.metadata()?.len();
-            spool.lock().marks = Marks::load(&files.marks, len)?;
+            let mut inner = spool.lock();
+            inner.marks = Marks::load(&files.marks, len)?;
+            inner.blocks = Blocks::open(&spool.folder, &files.output, len)?;
+            // What was given back to the disk is a hole now.
+            let data = if inner.blocks.kept() > 0 {
+                seek(&files.output, SeekFrom::Data(0)).unwrap_or(len)
+            } else {
+                0
+            };
+            (inner.forgotten, inner.punched) = (data, data);
+            drop(inner);
             spool.len.store(len, Ordering::Release);
             let _ = spool.files.set(files);
         }
@@ -128,10 +139,10 @@ impl Spool {
             },
             bytes,
         );
-        inner.digest.update(&bytes[..written]);
+        let digested = inner.blocks.update(&self.folder, &bytes[..written]);
         let len = len + written as u64;
         self.len.store(len, Ordering::Release);
-        let result = result.map_err(|e| {
+        let result = result.and(digested).map_err(|e| {
             let sentence = sentence(&e);
             inner.fault = Some((e.kind(), sentence.clone()));
             io::Error::new(e.kind(), sentence)
@@ -266,10 +277,10 @@ impl Spool {
         }
     }
 
-    /// XXH3-64 of all bytes so far, 16 hex digits.
+    /// The [`protocol::Digest`] of all bytes so far, 16 hex digits.
     #[must_use]
     pub fn digest(&self) -> String {
-        format!("{:016x}", self.lock().digest.digest())
+        self.lock().blocks.hex()
     }
 
     /// The sentence of the first failed append, if any.
@@ -292,13 +303,15 @@ impl Spool {
     pub fn forget(&self, upto: u64) {
         let mut inner = self.lock();
         inner.forgotten = inner.forgotten.max(upto.min(self.len()));
-        if inner.forgotten - inner.punched >= PUNCH
+        // Whole blocks alone: the rest is needed to take the digest up again.
+        let upto = inner.forgotten.min(inner.blocks.kept());
+        if upto >= inner.punched + PUNCH
             && let Some(files) = self.files.get()
         {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             // A file system without holes keeps the bytes until the spool goes: harmless.
-            let _ = fallocate(&files.output, flags, inner.punched, inner.forgotten - inner.punched);
-            inner.punched = inner.forgotten;
+            let _ = fallocate(&files.output, flags, inner.punched, upto - inner.punched);
+            inner.punched = upto;
         }
         drop(inner);
         self.roomy.notify_waiters();

@@ -160,3 +160,27 @@ async fn a_flood_waits_for_room_until_it_is_taken_or_killed() {
     spool.lift();
     waiting.await;
 }
+
+#[test]
+fn an_agent_that_was_killed_goes_on_where_its_spool_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("7-1");
+    let bytes: Vec<u8> = (0..11_000_000u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let first = Spool::create(&folder);
+    for piece in bytes[..9_000_000].chunks(70_000) {
+        first.append(OUT, Timestamp(1), piece).unwrap();
+    }
+    first.forget(8_900_000);
+    drop(first);
+
+    let again = Spool::open(&folder, Arc::default()).unwrap();
+    assert_eq!(again.len(), 9_000_000);
+    assert!(again.read(0, 10).is_err(), "what was forgotten is not read as zeros");
+    again.append(ERR, Timestamp(2), &bytes[9_000_000..]).unwrap();
+    assert_eq!(again.digest(), format!("{:016x}", protocol::digest(&bytes)));
+    let (tail, marks) = at(&again, 8_999_990, 20);
+    assert_eq!(tail, bytes[8_999_990..9_000_010]);
+    assert_eq!(marks, [(0, 1, OUT), (10, 2, ERR)]);
+}

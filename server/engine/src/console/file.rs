@@ -10,6 +10,7 @@ use super::rebuild::rebuild;
 use super::record::{Record, SIZE, STRIDE};
 use super::{Appended, Finished, GapReason, Standing};
 use domain::AttemptId;
+use protocol::Digest;
 use protocol::Mark;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -18,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
-use xxhash_rust::xxh3::Xxh3;
 
 /// The open files of a console.
 pub(super) struct Files {
@@ -29,7 +29,7 @@ pub(super) struct Files {
 /// What only a writer needs.
 struct Writer {
     len: u64,
-    hash: Xxh3,
+    hash: Digest,
     /// Set once the console is complete: its digest.
     digest: Option<u64>,
     /// A disk that failed once is not trusted with more.
@@ -138,7 +138,7 @@ impl Console {
     fn recover(&self) -> io::Result<Writer> {
         let fresh = || Writer {
             len: 0,
-            hash: Xxh3::new(),
+            hash: Digest::default(),
             digest: None,
             broken: false,
         };
@@ -161,7 +161,7 @@ impl Console {
             index = rebuild(&files, &index, len, &mut writer.hash)?;
             if let Some((at, _)) = end.filter(|(at, _)| *at > len) {
                 // It was complete and has been cut or lost since: say so in its place, for ever.
-                let digest = writer.hash.digest();
+                let digest = writer.hash.value();
                 let gap = Record::Gap {
                     offset: len,
                     size: at - len,
@@ -212,7 +212,7 @@ impl Console {
         at.take(w.len, &marks, new, &mut records);
         files.data.write_all_at(new, w.len)?;
         self.write_records(&files, &records)?;
-        w.hash.update(new);
+        w.hash.update(new, |_| {});
         w.len = end;
         self.index
             .write()
@@ -262,7 +262,7 @@ impl Console {
             return Err(io::Error::other("the console is not loaded"));
         };
         let have = Finished::Mismatch { have: w.len };
-        if w.len != length || w.digest.unwrap_or_else(|| w.hash.digest()) != digest {
+        if w.len != length || w.digest.unwrap_or_else(|| w.hash.value()) != digest {
             return Ok(have);
         }
         if w.digest.is_none()

@@ -5,12 +5,12 @@
 use super::file::Files;
 use super::index::{self, Cursor, Index};
 use super::record::{Record, STRIDE};
+use protocol::Digest;
 use std::io;
 use std::os::unix::fs::FileExt;
-use xxhash_rust::xxh3::Xxh3;
 
 /// Counts and hashes the first `len` bytes, keeps marks and gaps of `old`, and writes the index file where it differs.
-pub(super) fn rebuild(files: &Files, old: &Index, len: u64, hash: &mut Xxh3) -> io::Result<Index> {
+pub(super) fn rebuild(files: &Files, old: &Index, len: u64, hash: &mut Digest) -> io::Result<Index> {
     let times = index::records(&files.index, 0, old.end.records)?;
     let mut scan = Scan {
         files,
@@ -53,7 +53,7 @@ pub(super) fn rebuild(files: &Files, old: &Index, len: u64, hash: &mut Xxh3) -> 
 
 struct Scan<'a> {
     files: &'a Files,
-    hash: &'a mut Xxh3,
+    hash: &'a mut Digest,
     /// Bytes read, the first of them at `window`.
     buf: Vec<u8>,
     window: u64,
@@ -81,7 +81,7 @@ impl Scan<'_> {
             }
             let stop = to.min(have);
             let part = &self.buf[(self.at - self.window) as usize..(stop - self.window) as usize];
-            self.hash.update(part);
+            self.hash.update(part, |_| {});
             self.cursor.take(self.at, &[], part, &mut self.out);
             self.at = stop;
         }

@@ -101,7 +101,7 @@ impl Consoles {
         Ok(appended)
     }
 
-    /// Closes an attempt's console when `length` bytes with the XXH3-64 `digest` are there; they are durable then.
+    /// Closes an attempt's console when `length` bytes with the `digest` (of [`protocol::Digest`]) are there; they are durable then.
     /// Idempotent. Syncs the file: call it off the async threads.
     ///
     /// # Errors
