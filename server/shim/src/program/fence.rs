@@ -1,16 +1,15 @@
 //! Landlock: what of the machine a process step can see (DESIGN §10).
 //!
 //! **Invariant:** a step reads the system's programs and settings, writes its workspace and its scratch folder, and sees
-//! nothing else, the agent's own data least of all. Where the kernel cannot, [`available`] says so and steps run unfenced.
+//! nothing else, the agent's own data least of all. Where the kernel cannot, steps run unfenced, and the agent says so.
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
-    RulesetStatus, Scope, make_bitflags, path_beneath_rules,
+    ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    make_bitflags, path_beneath_rules,
 };
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use shim::wire::Fence;
 
 /// The newest rules asked for; an older kernel enforces what it knows.
 const NEWEST: ABI = ABI::V6;
@@ -32,33 +31,22 @@ const DEVICES: &[&str] = &[
 /// Settings that some systems keep as links to a place outside `/etc`; names would not resolve without.
 const LINKED: &[&str] = &["/etc/resolv.conf", "/etc/localtime", "/etc/hosts"];
 
-/// What a step may touch beside the system.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Fence {
-    /// Folders it may write.
-    pub writable: Vec<PathBuf>,
-    /// More folders it may read, by an administrator's will.
-    pub readable: Vec<PathBuf>,
-}
-
-impl Fence {
-    /// Fences this thread and all it will start; answers whether the kernel took any of it.
-    pub fn close(&self) -> Result<bool, RulesetError> {
-        let (read, all) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
-        let device: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | WriteFile | ReadDir | IoctlDev});
-        let linked = LINKED.iter().filter_map(|l| std::fs::canonicalize(l).ok());
-        let status = Ruleset::default()
-            .handle_access(all)?
-            .scope(Scope::Signal)?
-            .create()?
-            .add_rules(path_beneath_rules(SYSTEM, read))?
-            .add_rules(path_beneath_rules(linked, read))?
-            .add_rules(path_beneath_rules(&self.readable, read))?
-            .add_rules(path_beneath_rules(DEVICES, device))?
-            .add_rules(path_beneath_rules(&self.writable, all))?
-            .restrict_self()?;
-        Ok(status.ruleset != RulesetStatus::NotEnforced)
-    }
+/// Fences this thread and all it will start; answers whether the kernel took any of it.
+pub(super) fn close(fence: &Fence) -> Result<bool, RulesetError> {
+    let (read, all) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
+    let device: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | WriteFile | ReadDir | IoctlDev});
+    let linked = LINKED.iter().filter_map(|l| std::fs::canonicalize(l).ok());
+    let status = Ruleset::default()
+        .handle_access(all)?
+        .scope(Scope::Signal)?
+        .create()?
+        .add_rules(path_beneath_rules(SYSTEM, read))?
+        .add_rules(path_beneath_rules(linked, read))?
+        .add_rules(path_beneath_rules(&fence.readable, read))?
+        .add_rules(path_beneath_rules(DEVICES, device))?
+        .add_rules(path_beneath_rules(&fence.writable, all))?
+        .restrict_self()?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
 /// Takes from this thread's future programs every capability that steps in containers have not either. A root that kept
@@ -86,14 +74,4 @@ pub(super) fn lower() -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-/// Whether this kernel has Landlock and it is on.
-#[must_use]
-pub fn available() -> bool {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(ABI::V1))
-        .and_then(Ruleset::create)
-        .is_ok()
 }
