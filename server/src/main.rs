@@ -1,6 +1,6 @@
 //! The binary `caracal`.
 //!
-//! **Invariant:** `exec-step` is looked for before anything else starts: a step's process must not carry a runtime along.
+//! **Invariant:** nothing happens here but the choice of the allocator.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let first = std::env::args_os().nth(1);
-    if first.is_some_and(|a| a == "exec-step") {
-        return agent::executor::process::exec_step();
-    }
     server::cli::main()
 }

@@ -67,7 +67,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     open.spawn(listen::tcp(listener, all, doors.clone()));
     greet(&engine, &public_url, folder.path()).await?;
 
-    let ending = CancellationToken::new();
+    let ending = agent::Stop::default();
     let agent = if settings.agent {
         Some(builtin(&settings, &engine, &folder, address, ending.clone()).await?)
     } else {
@@ -75,7 +75,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     wait_for_signal().await?;
     tracing::info!("Stopping");
-    ending.cancel();
+    // What runs goes on without us, and is taken up again at the next start.
+    ending.now.cancel();
     if let Some(agent) = agent {
         // The agent goes first, while the server still hears what it reports.
         let _ = agent.await;
@@ -93,7 +94,7 @@ async fn builtin(
     engine: &Engine,
     folder: &DataFolder,
     address: SocketAddr,
-    ending: CancellationToken,
+    stop: agent::Stop,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let (id, credential) = engine
         .builtin_agent()
@@ -116,13 +117,12 @@ async fn builtin(
         limits: Limits::default(),
         step_user: settings.step_user.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        exe: std::env::current_exe().context("the path of this program is not known")?,
     };
     let executors = agent::executor::detect(&config, true)
         .await
         .context("the built-in agent cannot use its folder")?;
     Ok(tokio::spawn(async move {
-        if let Err(e) = agent::run(config, executors, ending).await {
+        if let Err(e) = agent::run(config, executors, stop).await {
             tracing::error!(error = %format!("{e:#}"), "The built-in agent has stopped: {e:#}");
         }
     }))

@@ -16,7 +16,8 @@ const PACKAGES: &[(&str, &str, &[&str])] = &[
     ("app", "app", &["domain"]),
     ("frontend", "frontend", &["app"]),
     ("protocol", "server/protocol", &["domain"]),
-    ("agent", "server/agent", &["domain", "protocol"]),
+    ("shim", "server/shim", &[]),
+    ("agent", "server/agent", &["domain", "protocol", "shim"]),
     ("engine", "server/engine", &["domain", "protocol"]),
     ("server", "server", &["domain", "protocol", "engine", "agent", "app"]),
     ("xtask", "xtask", &[]),
@@ -33,6 +34,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("app", &["sqlx", "serde-saphyr", "regex", "bollard"]),
     ("engine", &["leptos", "axum", "bollard"]),
     ("agent", &["sqlx", "leptos", "axum"]),
+    ("shim", &["tokio", "libc", "tracing"]),
 ];
 
 /// The engine's modules, lowest rank first. A module may use lower ranks, never its neighbours nor anything above.

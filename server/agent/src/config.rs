@@ -48,8 +48,6 @@ pub struct Config {
     pub step_user: Option<String>,
     /// Version of the program.
     pub version: String,
-    /// The program itself, for `exec-step`.
-    pub exe: PathBuf,
 }
 
 /// The ways of running steps this agent offers.

@@ -13,4 +13,4 @@ pub mod spool;
 mod worker;
 
 pub use config::{Choice, Config, Executors};
-pub use run::run;
+pub use run::{Stop, run};

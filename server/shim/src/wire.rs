@@ -40,7 +40,7 @@ pub enum ToShim {
 /// One step to run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Its number, above those before.
+    /// Its number, not that of the job before.
     pub step: i64,
     /// Program and arguments; a program without `/` is searched in the step's own `PATH`.
     pub argv: Vec<String>,
@@ -56,6 +56,8 @@ pub struct Job {
     pub user: Option<(u32, u32)>,
     /// When it is ended if it has not yet, in nanoseconds since boot.
     pub deadline: Option<u64>,
+    /// Until when it may run without an agent, in nanoseconds since boot; ten minutes when nothing is said.
+    pub lease: Option<u64>,
     /// Milliseconds between TERM and KILL when the shim itself ends it.
     pub grace_ms: u64,
     /// Whether what it leaves running is let be.

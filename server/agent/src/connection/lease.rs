@@ -3,7 +3,7 @@
 //! **Invariant:** it is counted from when the answered heartbeat *left*, and goes on while the machine sleeps, so it always
 //! ends here before it ends there.
 
-use rustix::time::{ClockId, clock_gettime};
+use shim::since_boot;
 use std::future::pending;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The hold on everything that runs.
 pub struct Lease {
     held: watch::Sender<Option<Hold>>,
+    until: watch::Sender<Option<Duration>>,
     awake: fn() -> Duration,
 }
 
@@ -37,6 +38,7 @@ impl Lease {
     fn by(awake: fn() -> Duration) -> Self {
         Self {
             held: watch::Sender::new(None),
+            until: watch::Sender::new(None),
             awake,
         }
     }
@@ -45,11 +47,18 @@ impl Lease {
     pub fn heard(&self, sent_at: Instant, lease_ms: u64) {
         let length = Duration::from_millis(lease_ms);
         let left = (sent_at + length).saturating_duration_since(Instant::now());
+        let until_awake = (self.awake)() + left;
         self.held.send_replace(Some(Hold {
             until: sent_at + length,
-            until_awake: (self.awake)() + left,
+            until_awake,
             ms: lease_ms,
         }));
+        self.until.send_replace(Some(until_awake));
+    }
+
+    /// Until when it lasts, by the clock that does not stand still; for those who end what runs when we cannot.
+    pub fn until(&self) -> watch::Receiver<Option<Duration>> {
+        self.until.subscribe()
     }
 
     /// Waits until it ends unrenewed; answers how long it was, in milliseconds. Ends once per lease.
@@ -77,15 +86,6 @@ impl Lease {
             }
         }
     }
-}
-
-/// Time since the machine was started, with the time it was suspended.
-fn since_boot() -> Duration {
-    let now = clock_gettime(ClockId::Boottime);
-    Duration::new(
-        u64::try_from(now.tv_sec).unwrap_or_default(),
-        u32::try_from(now.tv_nsec).unwrap_or_default(),
-    )
 }
 
 #[cfg(test)]

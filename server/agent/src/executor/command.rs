@@ -4,6 +4,7 @@
 
 use super::ExecError;
 use domain::plan::Command;
+use std::collections::BTreeMap;
 
 /// Most bytes of one argument the kernel takes (`MAX_ARG_STRLEN`, less its NUL).
 const ARGUMENT: usize = 128 * 1024 - 1;
@@ -35,6 +36,24 @@ pub(super) fn argv(command: &Command) -> Result<Vec<String>, ExecError> {
         ));
     }
     Ok(list)
+}
+
+/// Looks at a step's environment.
+///
+/// # Errors
+/// When no kernel would take it.
+pub(super) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ExecError> {
+    if let Some(name) = env.keys().find(|k| k.is_empty() || k.contains(['=', '\0'])) {
+        return Err(ExecError::Refused(format!(
+            "{name:?} cannot be the name of a variable."
+        )));
+    }
+    if let Some((name, _)) = env.iter().find(|(_, v)| v.contains('\0')) {
+        return Err(ExecError::Refused(format!(
+            "The variable {name} holds a NUL byte, which no program can be given."
+        )));
+    }
+    Ok(())
 }
 
 fn shell(script: &str) -> Result<Vec<String>, ExecError> {

@@ -19,17 +19,17 @@ use std::sync::Arc;
 /// # Errors
 /// When the data folder cannot be written.
 pub async fn detect(config: &Config, builtin: bool) -> io::Result<Executors> {
-    let processes = || -> Arc<dyn Executor> {
-        Arc::new(ProcessExecutor::new(process::Settings {
-            exe: config.exe.clone(),
+    let processes = || -> io::Result<Arc<dyn Executor>> {
+        Ok(Arc::new(ProcessExecutor::new(process::Settings {
+            shims: config.data.join("agent/shims"),
             user: config.step_user.clone(),
             readable: Vec::new(),
-        }))
+        })?))
     };
     let (mut engine, mut engine_error) = (None, None);
     let list: Vec<Arc<dyn Executor>> = match config.executor {
         Choice::Scripted => vec![Arc::new(ScriptedExecutor::default())],
-        Choice::Process => vec![processes()],
+        Choice::Process => vec![processes()?],
         Choice::Docker | Choice::Auto => {
             let containers = containers(config)?;
             match containers.version().await {
@@ -41,9 +41,9 @@ pub async fn detect(config: &Config, builtin: bool) -> io::Result<Executors> {
                     // Looked for at the start alone: a job never changes its executor by itself.
                     let whole = if builtin { "server" } else { "agent" };
                     engine_error = engine_error.map(|why| format!("{why} Start Docker, then this {whole} again."));
-                    vec![processes()]
+                    vec![processes()?]
                 }
-                _ if builtin => vec![Arc::new(containers), processes()],
+                _ if builtin => vec![Arc::new(containers), processes()?],
                 _ => vec![Arc::new(containers)],
             }
         }

@@ -3,11 +3,12 @@
 //! Life of a session: `Executor::open` once per attempt (slow things, pull and network, happen there and tell `Progress`);
 //! then for each step in order `start`, `wait`; `signal` may come at any time from another task, also before `start` or
 //! after the end, and is then harmless; `close` last, once, also after an error, and is safe to call twice. Dropping the
-//! future of `wait` leaves the step running; `wait` may be called again. `sweep` runs at agent start and removes what an
-//! earlier agent of the same id left.
+//! future of `wait` leaves the step running; `wait` may be called again. Dropping a session that has a handle leaves all
+//! of it running, to be found again by `recover`. `sweep` runs at agent start and removes what an earlier
+//! agent of the same id left, but for what is named to it.
 //!
 //! **Invariant:** every byte a step writes is in the spool before `wait` answers, and no process of a step outlives `wait`
-//! of that step, `close` of its session, or `sweep`.
+//! of that step, `close` of its session, the end of its lease, or `sweep`.
 
 mod command;
 mod detect;
@@ -16,6 +17,7 @@ mod ending;
 mod output;
 pub mod process;
 pub mod scripted;
+mod shimmed;
 
 pub use detect::detect;
 
@@ -29,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a session is opened with.
 #[derive(Clone)]
@@ -66,6 +69,10 @@ pub struct StepCommand {
     pub command: Command,
     /// Its whole environment, merged (without `PATH`, `HOME`, `CARACAL_WORKSPACE`, which the executor knows and adds where absent).
     pub env: BTreeMap<String, String>,
+    /// How long it may run from now, and how many milliseconds that was at first.
+    pub limit: Option<(Duration, i64)>,
+    /// Until when it may run without further word, since boot.
+    pub lease: Option<Duration>,
 }
 
 /// Enough to find a session again after the agent was restarted.
@@ -116,21 +123,33 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// When it cannot be made ready; nothing is left behind then.
     async fn open(&self, spec: SessionSpec, progress: &dyn Progress) -> Result<Box<dyn Session>, ExecError>;
-    /// Finds a session again; `None` when nothing of it is left.
+    /// Finds a session again; `None` when nothing of it is left. The first `base` bytes of its spool came before its
+    /// first step.
     ///
     /// # Errors
     /// When that cannot be told now.
-    async fn recover(&self, handle: &Handle, spec: SessionSpec) -> Result<Option<Box<dyn Session>>, ExecError>;
-    /// Removes what earlier sessions of this agent left; answers how many things it removed.
+    async fn recover(
+        &self,
+        handle: &Handle,
+        spec: SessionSpec,
+        base: u64,
+    ) -> Result<Option<Box<dyn Session>>, ExecError>;
+    /// Removes what earlier sessions of this agent left, but for these; answers how many things it removed.
     ///
     /// # Errors
     /// When the engine cannot be reached.
-    async fn sweep(&self) -> Result<usize, ExecError>;
+    async fn sweep(&self, kept: &[Handle]) -> Result<usize, ExecError>;
     /// Whether it can take work now; the sentence says why not.
     ///
     /// # Errors
     /// The reason it cannot.
     async fn ready(&self) -> Result<(), ExecError>;
+    /// Slots that have something ready for a job with this image.
+    fn ready_slots(&self, _image: Option<&str>) -> Vec<usize> {
+        Vec::new()
+    }
+    /// A slot is free: makes ready for its next job what it last needed. Best effort.
+    async fn rest(&self, _slot: usize) {}
     /// Makes what containers left in a workspace removable by the agent: on an engine of root, a step's files may be
     /// root's while the agent is not. Does nothing where that cannot be; best effort.
     async fn release(&self, _workspace: &std::path::Path) {}
@@ -141,8 +160,15 @@ pub trait Executor: Send + Sync {
 /// One attempt's place to run steps in.
 #[async_trait]
 pub trait Session: Send + Sync {
-    /// To be stored, for `recover`.
-    fn handle(&self) -> Handle;
+    /// To be stored, for `recover`; `None` when it cannot be found again.
+    fn handle(&self) -> Option<Handle>;
+    /// After `recover`: takes up the step that an earlier agent gave; `false` when it never began and may be started.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    async fn resume(&self, step: StepCommand) -> Result<bool, ExecError>;
+    /// Steps may run until then (since boot) without further word; the agent renews this with its lease.
+    async fn lease(&self, _until: Duration) {}
     /// Starts a step; output is attached before its first instruction.
     ///
     /// # Errors

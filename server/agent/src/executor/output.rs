@@ -4,6 +4,7 @@
 
 use crate::clock;
 use crate::spool::Spool;
+use domain::Timestamp;
 use domain::console::view::Stream;
 use std::sync::Arc;
 
@@ -14,6 +15,22 @@ pub(super) struct Sink(Arc<Spool>);
 impl Sink {
     pub fn new(spool: Arc<Spool>) -> Self {
         Self(spool)
+    }
+
+    /// Stores bytes that arrived at `at`, then waits until more may come.
+    pub async fn take_at(&self, stream: Stream, at: Timestamp, bytes: &[u8]) {
+        let _ = self.0.append(stream, at, bytes);
+        self.0.room().await;
+    }
+
+    /// Bytes stored so far.
+    pub fn stored(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Notes that so many bytes could not be stored.
+    pub fn dropped(&self, bytes: u64) {
+        tracing::warn!("The disk did not take {bytes} bytes of a step's output");
     }
 
     /// Stores bytes that arrived now, then waits until more may come.

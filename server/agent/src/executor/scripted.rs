@@ -112,11 +112,16 @@ impl Executor for ScriptedExecutor {
         }))
     }
 
-    async fn recover(&self, _handle: &Handle, _spec: SessionSpec) -> Result<Option<Box<dyn Session>>, ExecError> {
+    async fn recover(
+        &self,
+        _handle: &Handle,
+        _spec: SessionSpec,
+        _base: u64,
+    ) -> Result<Option<Box<dyn Session>>, ExecError> {
         Ok(None)
     }
 
-    async fn sweep(&self) -> Result<usize, ExecError> {
+    async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
         Ok(0)
     }
 
@@ -133,11 +138,12 @@ impl ScriptedSession {
 
 #[async_trait]
 impl Session for ScriptedSession {
-    fn handle(&self) -> Handle {
-        Handle {
-            kind: ExecutorKind::Scripted,
-            data: serde_json::Value::Null,
-        }
+    fn handle(&self) -> Option<Handle> {
+        None
+    }
+
+    async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
+        Ok(false)
     }
 
     async fn start(&self, step: StepCommand) -> Result<(), ExecError> {

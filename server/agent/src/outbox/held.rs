@@ -4,13 +4,15 @@
 //! **Invariant:** what is sent interleaves bytes and events exactly as they happened, so an event never overtakes the
 //! output it refers to; what is not acknowledged stays and is sent again in the next session.
 
+use super::journal::{Journal, Kept, Line, Noted};
+use crate::executor::Handle;
 use crate::spool::Spool;
 use bytes::Bytes;
 use protocol::{AttemptEvent, Fence, FromAgent, Have, HaveState, MAX_OUTPUT, OutputFrame, encode};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -30,6 +32,7 @@ pub struct Held {
     /// Its output.
     pub spool: Arc<Spool>,
     bell: Arc<Notify>,
+    journal: Arc<Journal>,
     state: Mutex<State>,
 }
 
@@ -50,21 +53,6 @@ struct State {
     ended: bool,
 }
 
-/// An event, and how much output came before it.
-#[derive(Clone, Serialize, Deserialize)]
-struct Noted {
-    n: u64,
-    after: u64,
-    event: AttemptEvent,
-}
-
-/// What a report on disk holds: all that is needed to finish telling about an ended attempt after a restart.
-#[derive(Serialize, Deserialize)]
-struct Report {
-    durable: u64,
-    events: VecDeque<Noted>,
-}
-
 /// What the connection does next for one attempt.
 pub enum Next {
     /// Send this text message.
@@ -78,45 +66,43 @@ pub enum Next {
 }
 
 impl Held {
-    pub(super) fn new(fence: Fence, folder: &Path, bell: Arc<Notify>) -> Self {
+    pub(super) fn new(fence: Fence, folder: &Path, bell: Arc<Notify>, journal: Arc<Journal>) -> Self {
         let spool = Arc::new(Spool::with_bell(folder, bell.clone()));
         Self {
             fence,
             spool,
             bell,
+            journal,
             state: Mutex::default(),
         }
     }
 
-    /// What an earlier run of this agent left; `None` when it had not ended then.
-    pub(super) fn recover(fence: Fence, folder: &Path, bell: Arc<Notify>) -> io::Result<Option<Self>> {
-        let report = match std::fs::read(folder.join("report")) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::read(beside(folder)),
-            read => read,
-        };
-        let report = match report {
-            Ok(report) => report,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let report: Report = serde_json::from_slice(&report)?;
+    /// What an earlier run of this agent held.
+    pub(super) fn recover(
+        fence: Fence,
+        folder: &Path,
+        bell: Arc<Notify>,
+        journal: Arc<Journal>,
+        kept: &Kept,
+    ) -> io::Result<Self> {
         let spool = Arc::new(Spool::open(folder, bell.clone())?);
-        spool.forget(report.durable);
+        let last = kept.events.last();
+        let gone = spool.forgotten();
         let state = State {
-            last: report.events.back().map_or(0, |e| e.n),
-            sent_event: report.events.front().map_or(0, |e| e.n - 1),
-            sent: report.durable,
-            durable: report.durable,
-            events: report.events,
-            ended: true,
+            sent: gone,
+            durable: gone,
+            last: last.map_or(0, |e| e.n),
+            ended: last.is_some_and(|e| matches!(e.event, AttemptEvent::Ended { .. })),
+            events: kept.events.iter().cloned().collect(),
             ..State::default()
         };
-        Ok(Some(Self {
+        Ok(Self {
             fence,
             spool,
             bell,
+            journal,
             state: Mutex::new(state),
-        }))
+        })
     }
 
     /// Notes that something happened, after all output so far.
@@ -128,45 +114,33 @@ impl Held {
             after: self.spool.len(),
             event,
         };
+        // Before anybody can be told.
+        self.journal.add(&Line::Note {
+            fence: self.fence,
+            noted: Cow::Borrowed(&noted),
+        });
         if matches!(noted.event, AttemptEvent::Ended { .. }) {
             state.ended = true;
         }
         state.events.push_back(noted);
-        let report = state.ended.then(|| Report {
-            durable: state.durable,
-            events: state.events.clone(),
-        });
         drop(state);
-        if let Some(report) = report
-            && let Err(e) = self.keep(&report)
-        {
-            tracing::warn!(attempt = %self.fence.attempt, "The report of attempt {} could not be kept on disk: {e}", self.fence.attempt);
-        }
         self.bell.notify_one();
     }
 
-    /// Writes the report of an ended attempt, so that a restart in the moment before its acknowledgement loses nothing.
-    fn keep(&self, report: &Report) -> io::Result<()> {
-        let folder = self.spool.folder();
-        let path = if self.spool.is_empty() {
-            beside(folder)
-        } else {
-            folder.join("report")
-        };
-        let new = path.with_extension("new");
-        std::fs::write(&new, serde_json::to_vec(report)?)?;
-        std::fs::rename(&new, &path)
+    /// Notes where its steps run.
+    pub fn runs_at(&self, handle: &Handle) {
+        self.journal.add(&Line::Handle {
+            fence: self.fence,
+            handle: Cow::Borrowed(handle),
+        });
     }
 
-    /// Takes all that is on disk of it away. Blocking.
+    /// Takes its output on disk away. Blocking.
     pub(super) fn remove(&self) -> io::Result<()> {
-        if !self.spool.is_empty() {
-            self.spool.remove()?;
+        if self.spool.is_empty() {
+            return Ok(());
         }
-        match std::fs::remove_file(beside(self.spool.folder())) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        }
+        self.spool.remove()
     }
 
     /// A new session: everything not acknowledged goes again.
@@ -292,9 +266,4 @@ impl Held {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Where the report of an attempt without output lies: a folder of its own would cost more than its step.
-fn beside(folder: &Path) -> PathBuf {
-    folder.with_extension("report")
 }

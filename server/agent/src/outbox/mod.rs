@@ -3,11 +3,14 @@
 //! **Invariant:** an attempt leaves the outbox only when it is wholly told and stored, or when the server says forget.
 
 mod held;
+mod journal;
 
 pub use held::{Held, Next};
+pub use journal::Kept;
 
-use domain::AttemptId;
-use protocol::{Fence, Have};
+use journal::{Journal, Line};
+use protocol::{Assignment, Fence, Have};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::DirBuilder;
 use std::io;
@@ -20,6 +23,7 @@ use tokio_util::task::TaskTracker;
 /// All attempts that are running or not wholly told.
 pub struct Outbox {
     folder: PathBuf,
+    journal: Arc<Journal>,
     bell: Arc<Notify>,
     settled: Notify,
     removals: TaskTracker,
@@ -37,44 +41,43 @@ struct All {
 const GONE: usize = 4096;
 
 impl Outbox {
-    /// Opens the outbox below `folder`, with the ended attempts an earlier run left untold; what it left unfinished is
-    /// removed. Blocking.
+    /// Opens the outbox below `folder`, with what an earlier run held; answers too what of it had not ended. Blocking.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        DirBuilder::new().mode(0o700).recursive(true).create(folder)?;
-        let bell = Arc::new(Notify::new());
-        let mut held = BTreeMap::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            // An attempt's folder, or the report that stands for the folder it had no need of.
-            let folder = match path.extension() {
-                Some(extension) if extension == "report" => path.with_extension(""),
-                _ => path.clone(),
-            };
-            let found = match folder.file_name().and_then(|n| n.to_str()).and_then(fence_of) {
-                // Its folder and a report beside it are one attempt's.
-                Some(fence) if held.contains_key(&fence) => continue,
-                Some(fence) => Held::recover(fence, &folder, bell.clone()),
-                None => Ok(None),
-            };
-            match found {
-                Ok(Some(one)) => {
-                    held.insert(one.fence, Arc::new(one));
+    pub fn open(folder: &Path) -> io::Result<(Self, Vec<(Arc<Held>, Kept)>)> {
+        let spools = folder.join("spool");
+        DirBuilder::new().mode(0o700).recursive(true).create(&spools)?;
+        let (journal, kept) = Journal::open(&folder.join("journal"))?;
+        let (journal, bell) = (Arc::new(journal), Arc::new(Notify::new()));
+        let (mut held, mut running) = (BTreeMap::new(), Vec::new());
+        for (fence, kept) in kept {
+            match Held::recover(fence, &spool(&spools, fence), bell.clone(), journal.clone(), &kept) {
+                Ok(one) => {
+                    let one = Arc::new(one);
+                    held.insert(fence, one.clone());
+                    if one.running() {
+                        running.push((one, kept));
+                    }
                 }
-                Ok(None) => remove(&path)?,
                 Err(e) => {
-                    tracing::warn!(
-                        "The left-over output in {} cannot be read and is removed: {e}",
-                        path.display()
+                    tracing::error!(
+                        "The output of attempt {} cannot be read, and what is left of it is removed: {e}",
+                        fence.attempt
                     );
-                    remove(&path)?;
+                    journal.gone(fence, false);
                 }
             }
         }
-        Ok(Self {
-            folder: folder.to_owned(),
+        for entry in std::fs::read_dir(&spools)? {
+            let path = entry?.path();
+            if !held.keys().any(|fence| spool(&spools, *fence) == path) {
+                remove(&path)?;
+            }
+        }
+        let outbox = Self {
+            folder: spools,
+            journal,
             bell,
             settled: Notify::new(),
             removals: TaskTracker::new(),
@@ -82,17 +85,30 @@ impl Outbox {
                 held,
                 gone: VecDeque::new(),
             }),
-        })
+        };
+        Ok((outbox, running))
     }
 
-    /// Takes on an attempt; `None` when it is held already, or was.
-    pub fn take(&self, fence: Fence) -> Option<Arc<Held>> {
+    /// Takes on an attempt, to be run on this slot; `None` when it is held already, or was.
+    pub fn take(&self, assignment: &Assignment, slot: usize) -> Option<Arc<Held>> {
+        let fence = assignment.fence;
         let mut all = self.lock();
         if all.held.contains_key(&fence) || all.gone.contains(&fence) {
             return None;
         }
-        let folder = self.folder.join(format!("{}-{}", fence.attempt, fence.epoch));
-        let held = Arc::new(Held::new(fence, &folder, self.bell.clone()));
+        self.journal.add(&Line::Take {
+            fence,
+            slot,
+            at: shim::since_boot(),
+            assignment: Cow::Borrowed(assignment),
+        });
+        let held = Held::new(
+            fence,
+            &spool(&self.folder, fence),
+            self.bell.clone(),
+            self.journal.clone(),
+        );
+        let held = Arc::new(held);
         all.held.insert(fence, held.clone());
         Some(held)
     }
@@ -130,7 +146,12 @@ impl Outbox {
 
     /// Drops the attempt, told or not. Its folder goes behind the answer.
     pub fn discard(&self, fence: Fence) {
-        let Some(held) = self.lock().remove(fence) else { return };
+        let held = {
+            let mut all = self.lock();
+            let Some(held) = all.remove(fence) else { return };
+            self.journal.gone(fence, all.held.is_empty());
+            held
+        };
         self.bell.notify_one();
         self.settled.notify_waiters();
         self.clear(held);
@@ -148,6 +169,17 @@ impl Outbox {
     /// Waits until there may be something new to send. For one listener.
     pub async fn changed(&self) {
         self.bell.notified().await;
+    }
+
+    /// Waits until nothing is held but what runs.
+    pub async fn told(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.lock().held.values().all(|h| h.running()) {
+                return;
+            }
+            settled.await;
+        }
     }
 
     /// Waits until nothing is held.
@@ -191,12 +223,9 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn fence_of(name: &str) -> Option<Fence> {
-    let (attempt, epoch) = name.split_once('-')?;
-    Some(Fence {
-        attempt: AttemptId(attempt.parse().ok()?),
-        epoch: epoch.parse().ok()?,
-    })
+/// Where an attempt's output lies.
+fn spool(folder: &Path, fence: Fence) -> PathBuf {
+    folder.join(format!("{}-{}", fence.attempt, fence.epoch))
 }
 
 #[cfg(test)]
@@ -225,34 +254,51 @@ mod tests {
         });
     }
 
+    fn assignment(attempt: i64) -> Assignment {
+        serde_json::from_value(serde_json::json!({
+            "fence": { "attempt": attempt, "epoch": 1 }, "task": 1, "job": 1, "number": 1, "limits": {}, "env": {},
+            "steps": [], "grace_ms": 5,
+        }))
+        .unwrap()
+    }
+
     #[tokio::test]
-    async fn what_had_ended_is_told_after_a_restart_with_output_and_without() {
+    async fn what_was_held_is_held_after_a_restart_ended_or_not() {
         let dir = tempfile::tempdir().unwrap();
-        let fence = |attempt| Fence {
-            attempt: AttemptId(attempt),
-            epoch: 1,
-        };
-        let outbox = Outbox::open(dir.path()).unwrap();
-        let [quiet, loud, cut] = [1, 2, 3].map(|a| outbox.take(fence(a)).unwrap());
+        let spools = dir.path().join("spool");
+        let (outbox, found) = Outbox::open(dir.path()).unwrap();
+        assert!(found.is_empty());
+        let [quiet, loud, cut] = [1, 2, 3].map(|a| outbox.take(&assignment(a), 0).unwrap());
         for spool in [&loud.spool, &cut.spool] {
             spool.append(Stream::Stdout, clock::now(), b"words\n").unwrap();
         }
         end(&quiet);
         end(&loud);
         drop((outbox, quiet, loud, cut));
-        std::fs::write(dir.path().join("4-1.new"), "half a rep").unwrap();
-        assert_eq!(names(dir.path()), ["1-1.report", "2-1", "3-1", "4-1.new"]);
+        std::fs::create_dir(spools.join("4-1")).unwrap();
+        std::fs::write(spools.join("5-1.report"), "an earlier version's").unwrap();
 
-        let outbox = Outbox::open(dir.path()).unwrap();
-        assert_eq!(names(dir.path()), ["1-1.report", "2-1"], "what had not ended is gone");
-        let have: Vec<_> = outbox.all().iter().map(|h| (h.fence, h.spool.len())).collect();
-        assert_eq!(have, [(fence(1), 0), (fence(2), 6)]);
+        let (outbox, found) = Outbox::open(dir.path()).unwrap();
+        assert_eq!(names(&spools), ["2-1", "3-1"], "what nobody knows is gone");
+        let running: Vec<_> = found
+            .iter()
+            .map(|(h, k)| (h.fence.attempt.0, k.assignment.fence))
+            .collect();
+        assert_eq!(running, [(3, outbox.all()[2].fence)]);
+        let have: Vec<_> = outbox
+            .all()
+            .iter()
+            .map(|h| (h.fence.attempt.0, h.spool.len(), h.running()))
+            .collect();
+        assert_eq!(have, [(1, 0, false), (2, 6, false), (3, 6, true)]);
+        end(&outbox.all()[2]);
         for held in outbox.all() {
-            assert!(!held.running() && !held.told());
+            assert!(!held.told());
             held.acknowledge(1);
             outbox.settle(&held);
         }
         outbox.close().await;
-        assert!(names(dir.path()).is_empty(), "what is told leaves nothing");
+        assert!(names(&spools).is_empty(), "what is told leaves nothing");
+        assert_eq!(std::fs::metadata(dir.path().join("journal")).unwrap().len(), 0);
     }
 }

@@ -317,6 +317,12 @@ impl Spool {
         self.roomy.notify_waiters();
     }
 
+    /// Up to where bytes are the server's alone.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.lock().forgotten
+    }
+
     /// Removes the folder and all in it.
     ///
     /// # Errors

@@ -4,10 +4,12 @@
 //! grows no more. After an abort nothing more is told of the steps that did not run.
 
 use super::halt::{Halt, Why};
+use super::past::Past;
 use super::workspace::Workspaces;
 use crate::clock;
 use crate::executor::{Executor, Session, StepCommand};
 use crate::outbox::Held;
+use domain::Timestamp;
 use domain::plan::Limits;
 use domain::status::{ExecutorKind, StepKind};
 use domain::time::human_duration;
@@ -15,6 +17,7 @@ use protocol::{Assignment, AttemptEvent, Exit, StepEnd, StepSpec};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Most bytes of a sentence that is told.
@@ -35,8 +38,22 @@ pub(super) struct Attempt {
     pub(super) deadline: Limit,
     pub(super) workspace: Option<PathBuf>,
     pub(super) session: Option<Box<dyn Session>>,
+    /// What an earlier agent did of it.
+    pub(super) past: Past,
+    pub(super) lease: Leased,
     /// Whether it was ended from outside: abort, deadline, lease, shutdown.
     ordered: bool,
+}
+
+/// Until when steps may run, since boot.
+pub(super) type Leased = watch::Receiver<Option<Duration>>;
+
+/// What an attempt is run with.
+pub(super) struct Surroundings {
+    pub executor: Option<Arc<dyn Executor>>,
+    pub defaults: Limits,
+    pub workspaces: Arc<Workspaces>,
+    pub lease: Leased,
 }
 
 /// The end of an attempt, to be told once its slot is free.
@@ -66,37 +83,46 @@ impl Attempt {
         held: Arc<Held>,
         halt: Arc<Halt>,
         slot: usize,
-        executor: Option<Arc<dyn Executor>>,
-        defaults: Limits,
-        workspaces: Arc<Workspaces>,
+        past: Past,
+        around: Surroundings,
     ) -> Self {
-        let deadline = assignment.timeout_ms.map(|ms| (after(ms), ms));
+        let left = |ms| millis(ms).saturating_sub(past.spent);
+        let deadline = assignment.timeout_ms.map(|ms| (Instant::now() + left(ms), ms));
         let limits = Limits {
-            cpu_milli: assignment.limits.cpu_milli.or(defaults.cpu_milli),
-            memory: assignment.limits.memory.or(defaults.memory),
+            cpu_milli: assignment.limits.cpu_milli.or(around.defaults.cpu_milli),
+            memory: assignment.limits.memory.or(around.defaults.memory),
         };
         Self {
             assignment,
             held,
             halt,
             slot,
-            executor,
+            executor: around.executor,
             limits,
-            workspaces,
+            workspaces: around.workspaces,
             deadline,
             workspace: None,
             session: None,
+            past,
+            lease: around.lease,
             ordered: false,
         }
     }
 
-    /// Runs it; when this answers, nothing of it lives.
-    pub async fn run(mut self) -> End {
-        let kind = self.executor.as_ref().map(|e| e.kind()).or(self.assignment.executor);
-        self.held.note(AttemptEvent::Preparing {
-            executor: kind.unwrap_or(ExecutorKind::Process),
-        });
+    /// Runs it; when this answers with its end, nothing of it lives. `None` when it was let go: it goes on.
+    pub async fn run(mut self) -> Option<End> {
+        if self.past.fresh {
+            let kind = self.executor.as_ref().map(|e| e.kind()).or(self.assignment.executor);
+            self.held.note(AttemptEvent::Preparing {
+                executor: kind.unwrap_or(ExecutorKind::Process),
+            });
+        } else {
+            self.regain().await;
+        }
         let mut error = self.steps().await;
+        if self.let_go() {
+            return None;
+        }
         if let Some(session) = self.session.take() {
             session.close().await;
         }
@@ -106,11 +132,17 @@ impl Attempt {
         if self.ordered {
             error = self.halt.why().as_ref().and_then(Why::sentence).or(error);
         }
-        End {
+        Some(End {
             held: self.held,
             aborted: self.ordered,
             error,
-        }
+        })
+    }
+
+    /// Whether it is to go on without this agent.
+    pub(super) fn let_go(&self) -> bool {
+        let found_again = |s: &dyn Session| s.handle().is_some();
+        self.halt.why() == Some(Why::Detach) && self.session.as_deref().is_none_or(found_again)
     }
 
     /// Runs the steps; answers what broke beside the plan's own.
@@ -118,6 +150,13 @@ impl Attempt {
         let mut error = None;
         let mut stopped: Option<String> = None;
         for step in std::mem::take(&mut self.assignment.steps) {
+            if let Some(exit) = self.past.ended.get(&step.id) {
+                if step.kind == StepKind::Setup {
+                    error = broken(&step, exit);
+                }
+                stopped = self.stops(&step, exit).or(stopped);
+                continue;
+            }
             if self.halt.why().is_some() {
                 self.ordered = true;
                 break;
@@ -126,12 +165,17 @@ impl Attempt {
                 self.ended(&step, Exit::Skipped(why.clone()));
                 continue;
             }
-            self.held.note(AttemptEvent::StepStarted {
-                step: step.id,
-                from: self.held.spool.len(),
-                at: clock::now(),
-            });
+            if self.past.started.is_none_or(|(id, _)| id != step.id) {
+                self.held.note(AttemptEvent::StepStarted {
+                    step: step.id,
+                    from: self.held.spool.len(),
+                    at: clock::now(),
+                });
+            }
             let exit = self.step(&step).await;
+            if self.let_go() {
+                return None;
+            }
             if step.kind == StepKind::Setup {
                 error = broken(&step, &exit);
             }
@@ -183,10 +227,21 @@ impl Attempt {
     }
 
     async fn step(&mut self, step: &StepSpec) -> Exit {
-        let limit = step.timeout_ms.map(|ms| (after(ms), ms));
+        let begun = self.past.started.filter(|(id, _)| *id == step.id);
+        let spent = begun.map_or(Duration::ZERO, |(_, at)| since(at));
+        let limit = step
+            .timeout_ms
+            .map(|ms| (Instant::now() + millis(ms).saturating_sub(spent), ms));
         match (step.kind, &step.command) {
             (StepKind::Setup, _) if step.name == "prepare" => self.prepare(limit).await,
-            (StepKind::Setup, _) if step.name == "checkout" => self.checkout(limit).await,
+            (StepKind::Setup, _) if step.name == "checkout" => {
+                if begun.is_some()
+                    && let Err(exit) = self.renew(limit).await
+                {
+                    return exit;
+                }
+                self.checkout(limit).await
+            }
             (StepKind::Step, Some(command)) => {
                 let mut env = self.assignment.env.clone();
                 env.extend(step.env.clone());
@@ -196,8 +251,10 @@ impl Attempt {
                     name: step.name.clone(),
                     command: command.clone(),
                     env,
+                    limit: None,
+                    lease: None,
                 };
-                self.command(command, limit).await
+                self.command(command, limit, begun.is_some()).await
             }
             _ => Exit::Failed(format!(
                 "This agent does not know how to run the {} step {}.",
@@ -220,8 +277,9 @@ fn broken(step: &StepSpec, exit: &Exit) -> Option<String> {
     }
 }
 
-fn after(ms: i64) -> Instant {
-    Instant::now() + millis(ms)
+/// How long ago that was, by clocks that may have jumped since.
+fn since(at: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(clock::now().0 - at.0).unwrap_or_default())
 }
 
 /// A time span of a plan.

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** no process of the command lives when its exit is told, or the exit says that its engine does not answer.
 
-use super::attempt::{Attempt, Limit, millis};
+use super::attempt::{Attempt, Leased, Limit, millis};
 use super::halt::Why;
 use crate::executor::{ExecError, Session, Signal, StepCommand};
 use domain::time::human_duration;
 use protocol::Exit;
 use std::future::{Future, pending};
 use std::time::Duration;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a killed step may take to be gone before its engine counts as gone.
 const KILLED: Duration = Duration::from_secs(30);
@@ -35,9 +35,14 @@ impl Cut {
 }
 
 impl Attempt {
-    /// Runs one command of the plan.
-    pub(super) async fn command(&mut self, command: StepCommand, limit: Limit) -> Exit {
+    /// Runs one command of the plan; one that was `begun` by an earlier agent is not begun again.
+    pub(super) async fn command(&mut self, mut command: StepCommand, limit: Limit, begun: bool) -> Exit {
         if self.session.is_none() {
+            if begun {
+                return Exit::Lost(
+                    "The agent was restarted, and what ran of the step was gone when it came back.".into(),
+                );
+            }
             match self.prepare(limit).await {
                 Exit::Exited(0) => {}
                 other => return other,
@@ -46,11 +51,22 @@ impl Attempt {
         let Some(session) = self.session.as_deref() else {
             return Exit::Failed("The job's surroundings are not ready.".into());
         };
+        command.limit = self
+            .first(limit)
+            .map(|(at, ms)| (at.saturating_duration_since(Instant::now()), ms));
+        command.lease = *self.lease.borrow();
         let cut = self.cut(limit);
         tokio::pin!(cut);
         let mut early = None;
         let started = {
-            let start = session.start(command);
+            let start = async {
+                if begun {
+                    if session.resume(command.clone()).await? {
+                        return Ok(());
+                    }
+                }
+                session.start(command).await
+            };
             tokio::pin!(start);
             tokio::select! {
                 biased;
@@ -76,8 +92,12 @@ impl Attempt {
                     Err(e) => self.failed(e),
                 },
                 cut = cut => cut,
+                () = renew(session, self.lease.clone()) => return Exit::Lost("The agent's lease is not watched.".into()),
             },
         };
+        if self.let_go() {
+            return cut.exit();
+        }
         if self.kill(session, &cut).await {
             cut.exit()
         } else {
@@ -101,7 +121,7 @@ impl Attempt {
         self.held.spool.lift();
         let grace = match cut {
             Cut::Halt(Why::Forgotten) => 0,
-            Cut::Halt(Why::Shutdown) => self.assignment.grace_ms.min(SHUTDOWN_GRACE),
+            Cut::Halt(Why::Shutdown | Why::Detach) => self.assignment.grace_ms.min(SHUTDOWN_GRACE),
             _ => self.assignment.grace_ms,
         };
         let mut gone = false;
@@ -117,10 +137,15 @@ impl Attempt {
         gone
     }
 
+    /// Whichever time is over first: the step's or the job's.
+    fn first(&self, limit: Limit) -> Limit {
+        [limit, self.deadline].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
     /// Waits for what ends a step before its own end.
     pub(super) fn cut(&self, limit: Limit) -> impl Future<Output = Cut> + Send + use<> {
         let (halt, spool) = (self.halt.clone(), self.held.spool.clone());
-        let first = [limit, self.deadline].into_iter().flatten().min_by_key(|(at, _)| *at);
+        let first = self.first(limit);
         async move {
             let late = async {
                 match first {
@@ -137,6 +162,19 @@ impl Attempt {
                 sentence = spool.failed() => Cut::Disk(sentence),
                 ms = late => Cut::Time(ms),
             }
+        }
+    }
+}
+
+/// Passes each renewal of the lease on to what runs; never ends.
+async fn renew(session: &dyn Session, mut lease: Leased) {
+    loop {
+        if lease.changed().await.is_err() {
+            return pending().await;
+        }
+        let until = *lease.borrow_and_update();
+        if let Some(until) = until {
+            session.lease(until).await;
         }
     }
 }

@@ -13,8 +13,10 @@ pub enum Why {
     Abort,
     /// The server was not heard for the whole lease, in milliseconds: it may give the job to another agent soon.
     Lease(u64),
-    /// This agent is shutting down.
+    /// This agent is shutting down, and what runs cannot go on without it.
     Shutdown,
+    /// This agent goes, and what can go on without it does; the next start takes it up again.
+    Detach,
     /// It is not this agent's any more.
     Forgotten,
 }
@@ -25,7 +27,7 @@ impl Why {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Abort | Self::Forgotten => Exit::Aborted,
-            Self::Lease(_) | Self::Shutdown => Exit::Lost(self.sentence().unwrap_or_default()),
+            Self::Lease(_) | Self::Shutdown | Self::Detach => Exit::Lost(self.sentence().unwrap_or_default()),
         }
     }
 
@@ -38,7 +40,7 @@ impl Why {
                 "The agent did not hear its server for {} and stopped the job itself.",
                 human_duration(i64::try_from(*ms).unwrap_or(i64::MAX))
             )),
-            Self::Shutdown => Some("The agent was shut down while the job ran.".into()),
+            Self::Shutdown | Self::Detach => Some("The agent was shut down while the job ran.".into()),
         }
     }
 }

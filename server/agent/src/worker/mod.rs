@@ -7,19 +7,23 @@ mod attempt;
 mod checkout;
 mod command;
 mod halt;
+mod past;
 mod setup;
 mod workspace;
 
 pub use halt::{Halt, Why};
 
 use crate::executor::Executor;
-use crate::outbox::Outbox;
-use attempt::Attempt;
+use crate::outbox::{Held, Kept, Outbox};
+use attempt::{Attempt, Surroundings};
 use domain::plan::Limits;
+use past::Past;
 use protocol::{Assignment, Fence};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use workspace::Workspaces;
 
@@ -29,6 +33,7 @@ pub struct Worker {
     executors: Vec<Arc<dyn Executor>>,
     defaults: Limits,
     workspaces: Arc<Workspaces>,
+    lease: watch::Receiver<Option<Duration>>,
     running: Mutex<Running>,
     tasks: TaskTracker,
 }
@@ -41,8 +46,8 @@ struct Running {
 }
 
 impl Worker {
-    /// A worker whose workspaces lie below `folder`; the first executor is the default. Blocking: it clears what an
-    /// earlier run left there.
+    /// A worker whose workspaces lie below `folder`; the first executor is the default. `lease` tells until when steps may
+    /// run, since boot. Blocking.
     ///
     /// # Errors
     /// When the folder cannot be made.
@@ -51,6 +56,7 @@ impl Worker {
         outbox: Arc<Outbox>,
         executors: Vec<Arc<dyn Executor>>,
         defaults: Limits,
+        lease: watch::Receiver<Option<Duration>>,
     ) -> std::io::Result<Self> {
         let tasks = TaskTracker::new();
         let workspaces = Arc::new(Workspaces::open(folder, tasks.clone())?);
@@ -59,6 +65,7 @@ impl Worker {
             executors,
             defaults,
             workspaces,
+            lease,
             running: Mutex::default(),
             tasks,
         })
@@ -73,28 +80,61 @@ impl Worker {
             if running.closed {
                 return;
             }
-            let Some(held) = self.outbox.take(fence) else { return };
+            let slot = self.slot(&running, &assignment);
+            let Some(held) = self.outbox.take(&assignment, slot) else {
+                return;
+            };
             // An older hold on the same attempt is void with this one.
             for (old, halt) in running.halts.iter().filter(|(f, _)| f.attempt == fence.attempt) {
                 halt.set(Why::Forgotten);
                 self.outbox.discard(*old);
             }
             running.halts.insert(fence, halt.clone());
-            let slot = (0..).find(|s| !running.slots.contains(s)).unwrap_or(usize::MAX);
             running.slots.insert(slot);
             (slot, held)
         };
+        self.run(assignment, held, halt, slot, Past::none());
+    }
+
+    /// A free slot: one that is ready for this job, else the first.
+    fn slot(&self, running: &Running, assignment: &Assignment) -> usize {
+        let mut free = (0..).filter(|s| !running.slots.contains(s));
+        let ready = self.executor(assignment).and_then(|e| {
+            let slots = e.ready_slots(assignment.image.as_deref());
+            slots.into_iter().find(|s| !running.slots.contains(s))
+        });
+        ready.or_else(|| free.next()).unwrap_or(usize::MAX)
+    }
+
+    /// Takes up what an earlier run of this agent left running.
+    pub fn resume(self: &Arc<Self>, left: Vec<(Arc<Held>, Kept)>) {
+        for (held, kept) in left {
+            let halt = Arc::new(Halt::default());
+            {
+                let mut running = self.lock();
+                running.halts.insert(held.fence, halt.clone());
+                running.slots.insert(kept.slot);
+            }
+            let past = Past::of(&kept);
+            self.run(kept.assignment, held, halt, kept.slot, past);
+        }
+    }
+
+    fn executor(&self, assignment: &Assignment) -> Option<&Arc<dyn Executor>> {
         let kind = assignment.executor.or_else(|| self.executors.first().map(|e| e.kind()));
-        let executor = self.executors.iter().find(|e| Some(e.kind()) == kind).cloned();
-        let attempt = Attempt::new(
-            assignment,
-            held.clone(),
-            halt.clone(),
-            slot,
-            executor,
-            self.defaults,
-            self.workspaces.clone(),
-        );
+        self.executors.iter().find(|e| Some(e.kind()) == kind)
+    }
+
+    fn run(self: &Arc<Self>, assignment: Assignment, held: Arc<Held>, halt: Arc<Halt>, slot: usize, past: Past) {
+        let fence = held.fence;
+        let around = Surroundings {
+            executor: self.executor(&assignment).cloned(),
+            defaults: self.defaults,
+            workspaces: self.workspaces.clone(),
+            lease: self.lease.clone(),
+        };
+        let executor = around.executor.clone();
+        let attempt = Attempt::new(assignment, held.clone(), halt.clone(), slot, past, around);
         let worker = self.clone();
         self.tasks.spawn(async move {
             let end = attempt.run().await;
@@ -102,10 +142,24 @@ impl Worker {
             if halt.why() == Some(Why::Forgotten) {
                 // It may have written again after its folder was removed.
                 worker.outbox.clear(held);
-            } else {
+            } else if let Some(end) = end {
                 end.tell();
             }
+            if let Some(executor) = executor {
+                worker.rest(slot, executor).await;
+            }
         });
+    }
+
+    /// Makes a slot ready for the next job, behind the report of the last.
+    async fn rest(&self, slot: usize, executor: Arc<dyn Executor>) {
+        let free = {
+            let running = self.lock();
+            !running.closed && !running.slots.contains(&slot)
+        };
+        if free {
+            executor.rest(slot).await;
+        }
     }
 
     fn free(&self, fence: Fence, slot: usize) {
@@ -134,11 +188,16 @@ impl Worker {
         }
     }
 
-    /// Takes no more work and ends what runs.
-    pub fn close(&self) {
+    /// Takes no more work; what runs goes on.
+    pub fn drain(&self) {
         self.lock().closed = true;
         self.tasks.close();
-        self.halt_all(&Why::Shutdown);
+    }
+
+    /// Takes no more work and lets go of what runs: what can go on without this agent does, the rest is ended.
+    pub fn close(&self) {
+        self.drain();
+        self.halt_all(&Why::Detach);
     }
 
     /// Waits until nothing runs and all workspaces are cleared; to be called after `close`.
@@ -153,9 +212,10 @@ impl Worker {
         }
     }
 
-    /// Removes the workspaces an earlier run left, behind the answer.
+    /// Removes the workspaces an earlier run left and nothing runs in, behind the answer.
     pub fn sweep(&self) {
-        self.workspaces.sweep(self.executors.first().cloned());
+        let kept = self.lock().slots.clone();
+        self.workspaces.sweep(self.executors.first().cloned(), &kept);
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {

@@ -10,6 +10,7 @@ use crate::spool::Spool;
 use domain::console::view::Stream;
 use domain::status::ExecutorKind;
 use protocol::{AttemptEvent, Exit};
+use std::path::PathBuf;
 
 /// Set-up says what it does as the output of its step.
 struct Said<'a>(&'a Spool);
@@ -28,7 +29,12 @@ impl Attempt {
             let wanted = self.assignment.executor.map_or("", ExecutorKind::as_str);
             return Exit::Failed(format!("This agent has no {wanted} executor."));
         };
-        let workspace = match self.workspaces.make(self.slot, Some(&executor)) {
+        let made = match self.workspace.clone() {
+            // Regained: only what runs in it is to be made anew.
+            Some(path) => Ok(path),
+            None => self.workspaces.make(self.slot, Some(&executor)),
+        };
+        let workspace = match made {
             Ok(path) => path,
             Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {
                 return Exit::Failed("The agent's disk is full: the workspace could not be made.".into());
@@ -36,7 +42,28 @@ impl Attempt {
             Err(e) => return Exit::Failed(format!("The workspace could not be made: {e}.")),
         };
         self.workspace = Some(workspace.clone());
-        let spec = SessionSpec {
+        let spec = self.spec(workspace);
+        let said = Said(&self.held.spool);
+        let opened = tokio::select! {
+            biased;
+            opened = executor.open(spec, &said) => opened,
+            cut = self.cut(limit) => return cut.exit(),
+        };
+        match opened {
+            Ok(session) => {
+                if let Some(handle) = session.handle() {
+                    self.held.runs_at(&handle);
+                }
+                self.session = Some(session);
+                self.held.spool.fault().map_or(Exit::Exited(0), Exit::Failed)
+            }
+            Err(e) => Exit::Failed(self.held.spool.fault().unwrap_or_else(|| e.to_string())),
+        }
+    }
+
+    /// What a session is opened or found again with.
+    pub(super) fn spec(&self, workspace: PathBuf) -> SessionSpec {
+        SessionSpec {
             task: self.assignment.task,
             job: self.assignment.job,
             attempt: self.held.fence.attempt,
@@ -47,19 +74,6 @@ impl Attempt {
             workspace,
             grace_ms: u64::try_from(self.assignment.grace_ms).unwrap_or_default(),
             spool: self.held.spool.clone(),
-        };
-        let said = Said(&self.held.spool);
-        let opened = tokio::select! {
-            biased;
-            opened = executor.open(spec, &said) => opened,
-            cut = self.cut(limit) => return cut.exit(),
-        };
-        match opened {
-            Ok(session) => {
-                self.session = Some(session);
-                self.held.spool.fault().map_or(Exit::Exited(0), Exit::Failed)
-            }
-            Err(e) => Exit::Failed(self.held.spool.fault().unwrap_or_else(|| e.to_string())),
         }
     }
 

@@ -3,6 +3,8 @@
 //! **Invariant:** what one attempt left is never seen by the next, even while it is still being removed.
 
 use crate::executor::Executor;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -36,12 +38,26 @@ impl Workspaces {
         })
     }
 
-    /// Removes what an earlier run of this agent left, behind the answer.
-    pub fn sweep(self: &Arc<Self>, executor: Option<Arc<dyn Executor>>) {
+    /// The workspace that an earlier run of this agent left on a slot.
+    pub fn left(&self, slot: usize) -> Option<PathBuf> {
+        let path = self.path(slot);
+        path.is_dir().then_some(path)
+    }
+
+    fn path(&self, slot: usize) -> PathBuf {
+        self.folder.join(format!("slot-{slot}"))
+    }
+
+    /// Removes what an earlier run of this agent left, but for these slots, behind the answer.
+    pub fn sweep(self: &Arc<Self>, executor: Option<Arc<dyn Executor>>, kept: &BTreeSet<usize>) {
         let mut old = Vec::new();
         for folder in [&self.trash, &self.folder] {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
             old.extend(entries.map(|e| e.path()).filter(|p| *p != self.trash));
+        }
+        // With what lies beside it, such as a slot's scratch folder.
+        for path in kept.iter().map(|slot| self.path(*slot)) {
+            old.retain(|p| !p.file_name().zip(path.file_name()).is_some_and(|(p, k)| of_slot(p, k)));
         }
         for path in old {
             match self.aside(&path) {
@@ -56,7 +72,7 @@ impl Workspaces {
     /// # Errors
     /// When it cannot be made, or what was there cannot be put aside.
     pub fn make(self: &Arc<Self>, slot: usize, executor: Option<&Arc<dyn Executor>>) -> io::Result<PathBuf> {
-        let path = self.folder.join(format!("slot-{slot}"));
+        let path = self.path(slot);
         let build = || DirBuilder::new().mode(0o755).create(&path);
         match build() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -107,6 +123,12 @@ impl Workspaces {
             }
         });
     }
+}
+
+/// Whether a name is a slot's folder or begins with it and a dot.
+fn of_slot(name: &OsStr, slot: &OsStr) -> bool {
+    let rest = name.as_encoded_bytes().strip_prefix(slot.as_encoded_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
 }
 
 async fn emptied(path: PathBuf) -> io::Result<()> {

@@ -74,10 +74,10 @@ async fn a_start_sweeps_what_an_earlier_life_left_and_nothing_of_others() {
         api.start_container(&id, None).await.unwrap();
     }
     let other = engine.executor("sweep-other");
-    assert_eq!(engine.executor("sweep").sweep().await, Ok(2));
+    assert_eq!(engine.executor("sweep").sweep(&[]).await, Ok(2));
     assert_eq!(engine.left("sweep").await, Vec::<String>::new());
     assert_eq!(engine.left("sweep-other").await.len(), 2);
-    assert_eq!(other.sweep().await, Ok(2));
+    assert_eq!(other.sweep(&[]).await, Ok(2));
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn jobs_of_two_slots_do_not_share_a_network_and_jobs_of_one_slot_do() {
         second.out().rsplit_once('.').map(|x| x.0.to_owned())
     );
     let again = open(&executor, &second).await;
-    assert_eq!(executor.sweep().await, Ok(0), "what is in use is not swept");
+    assert_eq!(executor.sweep(&[]).await, Ok(0), "what is in use is not swept");
     assert_eq!(ends(&*again, run(address)).await, Exit::Exited(0));
     let all = second.out();
     let nets: Vec<_> = all.lines().map(|l| l.rsplit_once('.').unwrap().0).collect();

@@ -161,7 +161,7 @@ async fn a_shutdown_ends_what_runs_and_tells_it() {
     let agent = Agent::start(&server);
     let mut peer = server.accept().await;
     hanging(&mut server, &mut peer, "deaf").await;
-    agent.shutdown.cancel();
+    agent.stop.now.cancel();
     server.finish(&mut peer, fence(1)).await;
     let why = "The agent was shut down while the job ran.";
     assert_eq!(

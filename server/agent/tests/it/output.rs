@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 fn flood(n: usize) -> Vec<u8> {
     let lines: String = (0..n).map(flood_line).collect();
@@ -43,15 +42,16 @@ async fn what_the_server_has_gives_its_disk_back_while_the_step_runs() {
         .await;
     let file = agent.data.path().join("agent/spool/1-1/output");
     let on_disk = || std::fs::metadata(&file).unwrap().blocks() * 512;
-    // The last acknowledgements are on their way; once heard, most of the file is a hole.
+    // The last acknowledgements are on their way; once heard, whole blocks of the file are a hole.
+    let rest = size as u64 - protocol::BLOCK + 64 * 1024;
     let freed = async {
-        while on_disk() > size as u64 / 2 {
+        while on_disk() > rest {
             tokio::task::yield_now().await;
         }
     };
     timeout(Duration::from_secs(20), freed)
         .await
-        .expect("the disk is not given back");
+        .unwrap_or_else(|_| panic!("the disk is not given back: {} of {size}", on_disk()));
     agent.scripts.open_gate("on");
     server.finish(&mut peer, fence(1)).await;
     assert!(server.of(fence(1)).output == flood(200_000), "the output differs");
@@ -146,7 +146,7 @@ async fn what_ended_untold_is_told_by_the_next_start() {
     runtime.spawn(agent::run(
         config(&server, data.path()),
         executors,
-        CancellationToken::new(),
+        agent::Stop::default(),
     ));
     let mut peer = server.accept().await;
     peer.answering = false;
@@ -171,10 +171,15 @@ async fn what_ended_untold_is_told_by_the_next_start() {
         panic!()
     };
     assert_eq!(
-        have.iter().map(|h| (h.fence, h.state)).collect::<Vec<_>>(),
-        [(fence(1), HaveState::Unreported)]
+        (have[0].fence, have[0].state, have[1].fence),
+        (fence(1), HaveState::Unreported, fence(2))
     );
     server.finish(&mut peer, fence(1)).await;
+    server.finish(&mut peer, fence(2)).await;
+    let lost = server.of(fence(2));
+    assert_eq!(lost.of(2), "x\n", "what it wrote is told");
+    let story = lost.story();
+    assert!(story[4].starts_with("lost 2: The agent was restarted"), "{story:?}");
     let told = server.of(fence(1));
     assert_eq!(
         told.story(),

@@ -73,7 +73,7 @@ async fn a_run_is_told_in_order_with_its_output_and_leaves_nothing() {
     let data = agent.stop().await;
     assert_eq!(
         files_below(&data.path().join("agent")),
-        ["lock"],
+        ["lock", "journal"],
         "spool and workspace are gone"
     );
 }
@@ -226,7 +226,7 @@ async fn two_agents_do_not_share_a_folder() {
     let other = agent::run(
         config(&server, agent.data.path()),
         agent::Executors::default(),
-        agent.shutdown.clone(),
+        agent.stop.clone(),
     );
     assert!(
         other

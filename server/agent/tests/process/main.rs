@@ -1,4 +1,4 @@
-//! Process steps, with the real runner and real processes.
+//! Process steps, with the real shim and real processes.
 //!
 //! **Invariant:** no test leaves a process behind; none looks at a clock.
 
@@ -18,16 +18,20 @@ use room::{Room, Said, argv, ends, noise, run};
 use std::fs;
 use std::path::Path;
 
-fn executor(user: Option<&str>) -> ProcessExecutor {
-    ProcessExecutor::new(Settings {
-        exe: env!("CARGO_BIN_EXE_exec-step").into(),
+fn executor(room: &Room, user: Option<&str>) -> ProcessExecutor {
+    let settings = Settings {
+        shims: room.dir.path().join("shims"),
         user: user.map(Into::into),
         readable: Vec::new(),
-    })
+    };
+    ProcessExecutor::new(settings).unwrap()
 }
 
 async fn open(room: &Room) -> Box<dyn Session> {
-    executor(None).open(room.spec.clone(), &Said::default()).await.unwrap()
+    executor(room, None)
+        .open(room.spec.clone(), &Said::default())
+        .await
+        .unwrap()
 }
 
 /// Whether a process of this number runs (a zombie does not).

@@ -4,7 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn a_script_runs_in_the_workspace_and_its_end_is_told() {
-    let (room, executor) = (Room::new(1), executor(None));
+    let room = Room::new(1);
+    let executor = executor(&room, None);
     let session = executor.open(room.spec.clone(), &Said::default()).await.unwrap();
     let script = "echo x > $TMPDIR/x; pwd; echo \"$GREETING\"; echo oops >&2; echo x > made; exit 3";
     assert_eq!(ends(&*session, run(script)).await, Exit::Exited(3));
@@ -30,8 +31,8 @@ async fn a_script_runs_in_the_workspace_and_its_end_is_told() {
         .collect();
     assert_eq!(
         left.len(),
-        2,
-        "workspace and spool; the scratch folder was used and is gone: {left:?}"
+        3,
+        "workspace, spool and shims; the scratch folder was used and is gone: {left:?}"
     );
 }
 

@@ -52,7 +52,7 @@ async fn steps_run_as_the_configured_user_who_owns_the_workspace() {
     }
     let room = Room::new(11);
     fs::create_dir(room.file("dir")).unwrap();
-    let session = executor(Some("4242:4243"))
+    let session = executor(&room, Some("4242:4243"))
         .open(room.spec.clone(), &Said::default())
         .await
         .unwrap();
@@ -74,12 +74,12 @@ async fn steps_run_as_the_configured_user_who_owns_the_workspace() {
     );
     session.close().await;
 
-    let said = executor(Some("no-such-user"))
+    let said = executor(&room, Some("no-such-user"))
         .open(room.spec.clone(), &Said::default())
         .await;
     assert!(said.err().unwrap().to_string().contains("no-such-user"));
     fs::set_permissions(room.dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let said = executor(Some("4242:4243"))
+    let said = executor(&room, Some("4242:4243"))
         .open(room.spec.clone(), &Said::default())
         .await;
     assert!(said.err().unwrap().to_string().contains("chmod o+x"));

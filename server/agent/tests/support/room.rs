@@ -11,6 +11,7 @@ use protocol::Exit;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -111,11 +112,14 @@ pub fn argv(list: &[&str]) -> StepCommand {
 }
 
 fn step(command: Command) -> StepCommand {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
     StepCommand {
-        id: StepId(1),
+        id: StepId(NEXT.fetch_add(1, Ordering::Relaxed)),
         name: "step".into(),
         command,
         env: BTreeMap::from([("CI".into(), "true".into()), ("GREETING".into(), "a b'\"$c".into())]),
+        limit: None,
+        lease: None,
     }
 }
 

@@ -198,8 +198,10 @@ impl Shim {
                 };
             }
             ToShim::Job(job) => {
-                if let (None, Some(spool)) = (&self.step, &mut self.spool) {
+                // Given twice, when the first was not heard to arrive, it runs once.
+                if let (None, Some(spool), true) = (&self.step, &mut self.spool, job.step != self.last) {
                     self.last = job.step;
+                    self.lease = job.lease.map_or_else(|| since_boot() + LEASE, Duration::from_nanos);
                     self.step = Some(Step::start(*job, spool));
                 }
             }

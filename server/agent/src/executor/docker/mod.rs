@@ -141,14 +141,19 @@ impl Executor for DockerExecutor {
         })))
     }
 
-    async fn recover(&self, _handle: &Handle, _spec: SessionSpec) -> Result<Option<Box<dyn Session>>, ExecError> {
+    async fn recover(
+        &self,
+        _handle: &Handle,
+        _spec: SessionSpec,
+        _base: u64,
+    ) -> Result<Option<Box<dyn Session>>, ExecError> {
         // Output written while nobody was attached is gone, so a step cannot be taken up again; what is left is swept.
         let engine = self.client.engine().await?;
         self.reaper.sweep(&engine, &self.settings.owner).await?;
         Ok(None)
     }
 
-    async fn sweep(&self) -> Result<usize, ExecError> {
+    async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
         let engine = self.client.engine().await?;
         let removed = self.swept(&engine).await?;
         let _ = self.swept.set(());

@@ -15,7 +15,6 @@ use crate::executor::output::Sink;
 use crate::executor::{ExecError, Handle, Session, SessionSpec, Signal, StepCommand};
 use async_trait::async_trait;
 use bollard::query_parameters::KillContainerOptionsBuilder;
-use domain::status::ExecutorKind;
 use protocol::Exit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -82,11 +81,12 @@ impl DockerSession {
 
 #[async_trait]
 impl Session for DockerSession {
-    fn handle(&self) -> Handle {
-        Handle {
-            kind: ExecutorKind::Docker,
-            data: serde_json::json!({ "containers": self.place.owner.container(&self.place.spec, 0).trim_end_matches('0') }),
-        }
+    fn handle(&self) -> Option<Handle> {
+        None
+    }
+
+    async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
+        Ok(false)
     }
 
     async fn start(&self, step: StepCommand) -> Result<(), ExecError> {

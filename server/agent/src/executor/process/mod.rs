@@ -1,45 +1,40 @@
-//! Steps as processes of this machine (DESIGN §10), each below a runner of its own: `caracal exec-step`.
+//! Steps as processes of this machine (DESIGN §10), each below a shim.
 //!
-//! **Invariant:** nothing a step began outlives it, its session, or the agent; it sees only what [`available`] fences it
-//! to, and runs as the configured user where the agent is root.
+//! **Invariant:** nothing a step began outlives it or its session; what runs when the agent dies goes on, and is found
+//! again; a step sees only what [`available`] fences it to, and runs as the configured user where the agent is root.
 
-mod confine;
-mod exec_step;
-mod job;
-mod pipes;
-mod runner;
+mod landlock;
 mod scratch;
 mod session;
+mod supervisor;
 mod tree;
 mod user;
 
-pub use confine::available;
-pub use exec_step::exec_step;
+pub use landlock::available;
 
+use super::shimmed::Shims;
 use super::{ExecError, Executor, Handle, Progress, Session, SessionSpec};
 use async_trait::async_trait;
 use domain::status::ExecutorKind;
-use runner::Runner;
 use scratch::Scratch;
-use session::ProcessSession;
+use session::{Kept, ProcessSession};
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use supervisor::Supervisors;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 /// How long the removal of scratch folders may take when the agent goes.
 const RETIRING: Duration = Duration::from_secs(5);
 
-/// Most runners that wait for a job at a time; each takes about 2 MB.
-const FREE: usize = 8;
-
 /// What it is made with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The program that has `exec-step`.
-    pub exe: PathBuf,
+    /// Where its shims live.
+    pub shims: PathBuf,
     /// User of steps (`name`, `uid` or `uid:gid`), heeded when the agent is root.
     pub user: Option<String>,
     /// Folders that steps may read beside the system's.
@@ -52,53 +47,25 @@ pub struct ProcessExecutor(Arc<Shared>);
 /// What all sessions share.
 struct Shared {
     settings: Settings,
-    /// Runners without a job.
-    free: Mutex<Vec<Runner>>,
+    supervisors: Arc<Supervisors>,
     removals: TaskTracker,
     /// Numbers the folders that wait for their removal.
     aside: AtomicU64,
 }
 
-impl Shared {
-    /// A runner, and whether it is a new one.
-    fn runner(&self) -> Result<(Runner, bool), ExecError> {
-        match self.free().pop() {
-            Some(runner) => Ok((runner, false)),
-            None => Ok((Runner::spawn(&self.settings.exe)?, true)),
-        }
-    }
-
-    /// Keeps a runner for the next step.
-    fn keep(&self, runner: Option<Runner>) {
-        let mut free = self.free();
-        if free.len() < FREE {
-            free.extend(runner);
-        }
-    }
-
-    /// Makes a runner behind a session that is being opened, so that its first step finds it waiting.
-    fn prepare(self: &Arc<Self>) {
-        if self.free().is_empty() {
-            let shared = self.clone();
-            tokio::spawn(async move { shared.keep(Runner::spawn(&shared.settings.exe).ok()) });
-        }
-    }
-
-    fn free(&self) -> MutexGuard<'_, Vec<Runner>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl ProcessExecutor {
-    /// An executor.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(Shared {
+    /// An executor. Blocking: it lays out the shim's program.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn new(settings: Settings) -> io::Result<Self> {
+        let supervisors = Arc::new(Supervisors::new(Shims::open(settings.shims.clone())?));
+        Ok(Self(Arc::new(Shared {
             settings,
-            free: Mutex::default(),
+            supervisors,
             removals: TaskTracker::new(),
             aside: AtomicU64::new(u64::from(std::process::id()) << 32),
-        }))
+        })))
     }
 
     /// Whom steps run as, where that is not who the agent is.
@@ -132,35 +99,48 @@ impl Executor for ProcessExecutor {
 
     async fn open(&self, spec: SessionSpec, _progress: &dyn Progress) -> Result<Box<dyn Session>, ExecError> {
         let user = self.user(&spec)?;
-        self.0.prepare();
         let scratch = Scratch::make(&spec.workspace)
             .map_err(|e| ExecError::Machine(format!("The steps' scratch folder could not be made: {e}.")))?;
-        Ok(Box::new(ProcessSession::new(self.0.clone(), spec, scratch, user)))
+        let supervisor = self.0.supervisors.take().await?;
+        let session = ProcessSession::new(self.0.clone(), spec, scratch, user, supervisor);
+        Ok(Box::new(session?))
     }
 
-    async fn recover(&self, _handle: &Handle, _spec: SessionSpec) -> Result<Option<Box<dyn Session>>, ExecError> {
-        // A runner ends its step when the agent goes.
-        Ok(None)
+    async fn recover(
+        &self,
+        handle: &Handle,
+        spec: SessionSpec,
+        base: u64,
+    ) -> Result<Option<Box<dyn Session>>, ExecError> {
+        let Ok(kept) = serde_json::from_value::<Kept>(handle.data.clone()) else {
+            return Ok(None);
+        };
+        let user = self.user(&spec)?;
+        let found = ProcessSession::find(self.0.clone(), spec, user, kept, base).await;
+        let found = found.map_err(|e| ExecError::Machine(format!("The steps' shim could not be found again: {e}.")))?;
+        Ok(found.map(|session| Box::new(session) as Box<dyn Session>))
     }
 
-    async fn sweep(&self) -> Result<usize, ExecError> {
-        // The runners of an earlier agent ended with it; its scratch folders lie among the workspaces and go with them.
-        Ok(0)
+    async fn sweep(&self, kept: &[Handle]) -> Result<usize, ExecError> {
+        let ours = kept.iter().filter(|h| h.kind == ExecutorKind::Process);
+        let kept = ours.filter_map(|h| serde_json::from_value::<Kept>(h.data.clone()).ok());
+        let homes = kept.map(|k| k.place.home().to_owned()).collect();
+        Ok(self.0.supervisors.shims.sweep(&homes).await)
     }
 
     async fn ready(&self) -> Result<(), ExecError> {
-        let exe = &self.0.settings.exe;
-        if exe.exists() {
+        let program = self.0.supervisors.shims.program();
+        if program.exists() {
             return Ok(());
         }
         Err(ExecError::Machine(format!(
             "The program {} is not there any more.",
-            exe.display()
+            program.display()
         )))
     }
 
     async fn retire(&self) {
-        self.0.free().clear();
+        self.0.supervisors.dismiss().await;
         self.0.removals.close();
         let _ = timeout(RETIRING, self.0.removals.wait()).await;
     }

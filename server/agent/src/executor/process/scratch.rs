@@ -19,19 +19,24 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// The scratch folder of a workspace. One that no step touched is used again: making and removing folders is the
+    /// Where the scratch folder of a workspace is.
+    pub fn of(workspace: &Path) -> Self {
+        let name = workspace.file_name().unwrap_or_default().to_string_lossy();
+        let folder = workspace.with_file_name(format!("{name}.scratch"));
+        Self {
+            tmp: folder.join("tmp"),
+            home: folder.join("home"),
+            folder,
+        }
+    }
+
+    /// The scratch folder of a workspace, made. One that no step touched is used again: making and removing folders is the
     /// better part of what a short step costs.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn make(workspace: &Path) -> io::Result<Self> {
-        let name = workspace.file_name().unwrap_or_default().to_string_lossy();
-        let folder = workspace.with_file_name(format!("{name}.scratch"));
-        let scratch = Self {
-            tmp: folder.join("tmp"),
-            home: folder.join("home"),
-            folder,
-        };
+        let scratch = Self::of(workspace);
         if !scratch.untouched() {
             remove(&scratch.folder)?;
             let make = |path: &Path| DirBuilder::new().mode(0o700).create(path);

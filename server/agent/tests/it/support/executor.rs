@@ -74,11 +74,11 @@ impl Executor for Scripted {
         }))
     }
 
-    async fn recover(&self, _: &Handle, _: SessionSpec) -> Result<Option<Box<dyn Session>>, ExecError> {
+    async fn recover(&self, _: &Handle, _: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
         Ok(None)
     }
 
-    async fn sweep(&self) -> Result<usize, ExecError> {
+    async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
         Ok(0)
     }
 
@@ -94,11 +94,12 @@ impl Executor for Scripted {
 
 #[async_trait]
 impl Session for Place {
-    fn handle(&self) -> Handle {
-        Handle {
-            kind: ExecutorKind::Scripted,
-            data: serde_json::Value::Null,
-        }
+    fn handle(&self) -> Option<Handle> {
+        None
+    }
+
+    async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
+        Ok(false)
     }
 
     async fn start(&self, step: StepCommand) -> Result<(), ExecError> {

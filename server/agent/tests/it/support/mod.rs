@@ -16,13 +16,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 /// An agent under test.
 pub struct Agent {
     pub scripts: Arc<Scripts>,
     pub data: tempfile::TempDir,
-    pub shutdown: CancellationToken,
+    pub stop: agent::Stop,
     pub run: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -35,20 +34,20 @@ impl Agent {
     /// Starts one with the data of an earlier one.
     pub fn start_in(server: &Server, data: tempfile::TempDir) -> Self {
         let scripts = Arc::new(Scripts::default());
-        let shutdown = CancellationToken::new();
+        let stop = agent::Stop::default();
         let executors = Executors::only(Arc::new(Scripted(scripts.clone())));
-        let run = tokio::spawn(agent::run(config(server, data.path()), executors, shutdown.clone()));
+        let run = tokio::spawn(agent::run(config(server, data.path()), executors, stop.clone()));
         Self {
             scripts,
             data,
-            shutdown,
+            stop,
             run,
         }
     }
 
     /// Shuts it down and checks that nothing of it is left; its data.
     pub async fn stop(self) -> tempfile::TempDir {
-        self.shutdown.cancel();
+        self.stop.now.cancel();
         self.run.await.unwrap().unwrap();
         assert_eq!(self.scripts.live.load(Ordering::SeqCst), 0, "a step outlived the agent");
         assert_eq!(
@@ -76,7 +75,6 @@ pub fn config(server: &Server, data: &Path) -> Config {
         },
         step_user: None,
         version: "0.1.0".into(),
-        exe: "/proc/self/exe".into(),
     }
 }
 

@@ -1,0 +1,121 @@
+//! A shim among this machine's processes: there before a step and after it, so that no step need wait for one.
+//!
+//! **Invariant:** a free one has no job and nothing it began lives; one that is let go with a job goes on without us.
+
+use crate::executor::ExecError;
+use crate::executor::shimmed::{Shim, Shims};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// Most that wait for a job at a time; each takes less than 1 MB.
+const FREE: usize = 8;
+/// How long one may take to call after its start.
+const CALL: Duration = Duration::from_secs(10);
+
+/// A shim and its process.
+pub(super) struct Supervisor {
+    pub shim: Shim,
+    pub pid: u32,
+}
+
+/// Those that wait for a job.
+pub(super) struct Supervisors {
+    pub shims: Shims,
+    free: Mutex<Vec<Supervisor>>,
+}
+
+impl Supervisors {
+    pub fn new(shims: Shims) -> Self {
+        Self {
+            shims,
+            free: Mutex::default(),
+        }
+    }
+
+    /// One that is ready for a job.
+    ///
+    /// # Errors
+    /// When this machine cannot make one.
+    pub async fn take(self: &Arc<Self>) -> Result<Supervisor, ExecError> {
+        loop {
+            let found = {
+                let mut free = self.free();
+                let found = free.pop();
+                if free.is_empty() {
+                    // Made behind this one, so that the next finds it waiting.
+                    let all = self.clone();
+                    tokio::spawn(async move {
+                        if let Ok(made) = all.make().await {
+                            all.give_back(made);
+                        }
+                    });
+                }
+                found
+            };
+            match found {
+                Some(found) if found.shim.up() => return Ok(found),
+                // Ended by somebody while it waited.
+                Some(dead) => dead.shim.remove(),
+                None => return self.make().await,
+            }
+        }
+    }
+
+    async fn make(&self) -> Result<Supervisor, ExecError> {
+        let program = self.shims.program();
+        let failed = |e: std::io::Error| {
+            ExecError::Machine(format!(
+                "The steps' shim {} could not be started: {e}.",
+                program.display()
+            ))
+        };
+        let shim = self.shims.make(false).map_err(failed)?;
+        let child = Command::new(program)
+            .env_clear()
+            .current_dir(shim.door())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(e) => {
+                shim.remove();
+                return Err(failed(e));
+            }
+        };
+        let pid = child.id().unwrap_or_default();
+        tokio::spawn(async move { child.wait().await });
+        if timeout(CALL, shim.met()).await.is_err() {
+            shim.remove();
+            return Err(failed(std::io::ErrorKind::TimedOut.into()));
+        }
+        Ok(Supervisor { shim, pid })
+    }
+
+    /// Keeps one for the next job.
+    pub fn give_back(&self, one: Supervisor) {
+        let one = {
+            let mut free = self.free();
+            if free.len() < FREE {
+                free.push(one);
+                return;
+            }
+            one
+        };
+        tokio::spawn(one.shim.dismiss());
+    }
+
+    /// Ends those that are free.
+    pub async fn dismiss(&self) {
+        let free = std::mem::take(&mut *self.free());
+        futures::future::join_all(free.into_iter().map(|s| s.shim.dismiss())).await;
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Supervisor>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

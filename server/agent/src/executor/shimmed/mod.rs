@@ -1,0 +1,183 @@
+//! Steps below a shim (DESIGN §6), the same in a container and among this machine's processes.
+//!
+//! **Invariant:** whoever holds a [`Shim`] is the only one that speaks to it; what a shim ran is found again after this
+//! agent was killed, by its home's name and its token.
+
+mod ending;
+mod home;
+mod line;
+mod program;
+mod steps;
+mod tail;
+
+pub(super) use ending::{exit, nanos};
+pub(super) use steps::{Gone, Steps};
+
+use super::output::Sink;
+use home::Home;
+use line::Line;
+use serde::{Deserialize, Serialize};
+use shim::wire::ToShim;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tail::Tail;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// How long a shim of an earlier agent may take to call; it tries every tenth of a second.
+const CALL: Duration = Duration::from_secs(3);
+
+/// Where shims live.
+#[derive(Debug, Clone)]
+pub(super) struct Shims {
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+/// One shim's home and line, and up to where its spool is read.
+pub(super) struct Shim {
+    home: Home,
+    line: Arc<Line>,
+    at: u64,
+}
+
+/// Enough to find a shim again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// Its home's name.
+    home: String,
+    token: String,
+    /// Where in its spool the attempt begins.
+    at: u64,
+}
+
+impl Shims {
+    /// Shims below `folder`. Blocking.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        let program = program::lay_out(&folder)?;
+        Ok(Self { folder, program })
+    }
+
+    /// The program, for processes.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// A new home with its line; nobody calls yet. With `equipped`, its door holds the program.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make(&self, equipped: bool) -> io::Result<Shim> {
+        std::fs::create_dir_all(&self.folder)?;
+        let home = Home::make(&self.folder)?;
+        if equipped {
+            home.equip(&self.program)?;
+        }
+        let line = Arc::new(Line::open(&home, None, 0)?);
+        Ok(Shim { home, line, at: 0 })
+    }
+
+    /// The steps an earlier agent began at a place: `stored` bytes of the attempt's output are stored, of which `base`
+    /// came before its first step. `None` when nothing is left of them.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn find(&self, place: &Place, base: u64, stored: u64, sink: Sink) -> io::Result<Option<Steps>> {
+        let Some(home) = Home::named(&self.folder, &place.home) else {
+            return Ok(None);
+        };
+        let (at, seeking) = (place.at, home.clone());
+        let tail = spawn_blocking(move || Tail::find(&seeking, at, base, stored)).await??;
+        let line = Arc::new(Line::open(&home, Some(place.token.clone()), tail.at)?);
+        // One that is gone has left its spool all the same.
+        let _ = timeout(CALL, line.met()).await;
+        let shim = Shim { home, line, at };
+        Ok(Some(Steps::new(shim, tail, sink)))
+    }
+
+    /// Ends the shims of an earlier agent that are not among `kept`, and removes what they left; answers how many.
+    pub async fn sweep(&self, kept: &BTreeSet<String>) -> usize {
+        let (folder, kept) = (self.folder.clone(), kept.clone());
+        let old = spawn_blocking(move || {
+            let all = Home::all(&folder);
+            all.into_iter()
+                .filter(|h| !kept.contains(&h.name()))
+                .collect::<Vec<_>>()
+        });
+        let old = old.await.unwrap_or_default();
+        let number = old.len();
+        let each = old.into_iter().map(|home| async move {
+            // Nobody remembers its token, but it takes orders from whoever listens in its agent's folder.
+            if let Ok(line) = Line::dismissing(&home) {
+                let _ = timeout(CALL, async {
+                    line.met().await;
+                    line.say(&ToShim::Bye).await;
+                })
+                .await;
+            }
+            let _ = spawn_blocking(move || home.remove()).await;
+        });
+        futures::future::join_all(each).await;
+        number
+    }
+}
+
+impl Shim {
+    /// Where it finds its socket.
+    pub fn door(&self) -> PathBuf {
+        self.home.door()
+    }
+
+    /// Waits until it has called.
+    pub async fn met(&self) {
+        self.line.met().await;
+    }
+
+    /// Whether it is connected.
+    pub fn up(&self) -> bool {
+        self.line.up().now
+    }
+
+    /// Enough to find what it runs from now on.
+    pub fn place(&self) -> Place {
+        Place {
+            home: self.home.name(),
+            token: self.line.token.clone(),
+            at: self.at,
+        }
+    }
+
+    /// Its steps from now on are an attempt's.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn steps(self, sink: Sink) -> io::Result<Steps> {
+        let tail = Tail::new(&self.home, self.at)?;
+        Ok(Steps::new(self, tail, sink))
+    }
+
+    /// Ends it. What is on disk goes behind the answer.
+    pub async fn dismiss(self) {
+        self.line.say(&ToShim::Bye).await;
+        self.remove();
+    }
+
+    /// Removes what is on disk, behind the answer.
+    pub fn remove(self) {
+        let home = self.home;
+        spawn_blocking(move || home.remove());
+    }
+}
+
+impl Place {
+    /// Its home's name.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+}
