@@ -113,6 +113,7 @@ async fn builtin(
         executor: settings.executor,
         slots: settings.slots,
         labels: BTreeMap::new(),
+        warm: settings.warm_slots,
         default_image: settings.default_image.clone(),
         limits: Limits::default(),
         step_user: settings.step_user.clone(),

@@ -40,6 +40,8 @@ pub struct Config {
     pub slots: u32,
     /// Labels beside those of the machine; they win.
     pub labels: Labels,
+    /// Whether slots keep a container ready for the next job.
+    pub warm: bool,
     /// Image of jobs that name none.
     pub default_image: String,
     /// Limits of jobs that name none.

@@ -57,6 +57,7 @@ mod tests {
                 step,
                 exit: Exit::Signalled(9),
                 by: None,
+                starved: false,
                 dropped: 3,
             };
             note(&file, &end).unwrap();

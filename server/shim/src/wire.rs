@@ -112,6 +112,9 @@ pub struct End {
     pub exit: Exit,
     /// Who ended it, if it did not end by itself.
     pub by: Option<By>,
+    /// Whether the container was out of memory when it was killed.
+    #[serde(default)]
+    pub starved: bool,
     /// Bytes of its output that the disk did not take.
     pub dropped: u64,
 }

@@ -17,6 +17,7 @@ pub const KEYS: &[&str] = &[
     "slots",
     "step_user",
     "trusted_proxies",
+    "warm_slots",
 ];
 
 /// The settings of a file, as text by key.

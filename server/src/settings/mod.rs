@@ -63,6 +63,8 @@ pub struct Settings {
     pub default_image: String,
     /// User that process steps run as, when the server is root.
     pub step_user: Option<String>,
+    /// Whether slots keep a container ready for the next job.
+    pub warm_slots: bool,
 }
 
 /// Where values come from.
@@ -193,6 +195,7 @@ impl Settings {
                 .find("default_image", None)
                 .map_or_else(|| "debian:stable-slim".into(), |(v, _)| v),
             step_user: from.find("step_user", None).map(|(v, _)| v),
+            warm_slots: from.read("warm_slots", None, "true or false")?.unwrap_or(true),
         })
     }
 

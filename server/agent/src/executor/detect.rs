@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub async fn detect(config: &Config, builtin: bool) -> io::Result<Executors> {
     let processes = || -> io::Result<Arc<dyn Executor>> {
         Ok(Arc::new(ProcessExecutor::new(process::Settings {
-            shims: config.data.join("agent/shims"),
+            shims: config.data.join("agent/shims/processes"),
             user: config.step_user.clone(),
             readable: Vec::new(),
         })?))
@@ -65,6 +65,8 @@ fn containers(config: &Config) -> io::Result<DockerExecutor> {
             server,
             agent: config.agent,
         },
+        shims: Some(config.data.join("agent/shims/containers")),
+        warm: config.warm,
     }))
 }
 

@@ -148,8 +148,8 @@ pub trait Executor: Send + Sync {
     fn ready_slots(&self, _image: Option<&str>) -> Vec<usize> {
         Vec::new()
     }
-    /// A slot is free: makes ready for its next job what it last needed. Best effort.
-    async fn rest(&self, _slot: usize) {}
+    /// A slot is free and its workspace empty: makes ready for its next job what it last needed. Best effort.
+    async fn rest(&self, _slot: usize, _workspace: PathBuf) {}
     /// Makes what containers left in a workspace removable by the agent: on an engine of root, a step's files may be
     /// root's while the agent is not. Does nothing where that cannot be; best effort.
     async fn release(&self, _workspace: &std::path::Path) {}

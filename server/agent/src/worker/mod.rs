@@ -157,8 +157,8 @@ impl Worker {
             let running = self.lock();
             !running.closed && !running.slots.contains(&slot)
         };
-        if free {
-            executor.rest(slot).await;
+        if free && let Ok(workspace) = self.workspaces.make(slot, Some(&executor)) {
+            executor.rest(slot, workspace).await;
         }
     }
 

@@ -3,11 +3,12 @@
 //! **Invariant:** what one attempt left is never seen by the next, even while it is still being removed.
 
 use crate::executor::Executor;
+use rustix::process::geteuid;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,6 +76,8 @@ impl Workspaces {
         let path = self.path(slot);
         let build = || DirBuilder::new().mode(0o755).create(&path);
         match build() {
+            // As it was made: a container that waits for this slot's next job has it mounted.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && untouched(&path) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 self.clear(&path, executor);
                 build()?;
@@ -123,6 +126,14 @@ impl Workspaces {
             }
         });
     }
+}
+
+/// Whether a folder is empty and nobody but us can have changed what it is.
+fn untouched(path: &Path) -> bool {
+    let plain = path
+        .symlink_metadata()
+        .is_ok_and(|m| m.is_dir() && m.permissions().mode() & 0o7777 == 0o755 && m.uid() == geteuid().as_raw());
+    plain && std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Whether a name is a slot's folder or begins with it and a dot.

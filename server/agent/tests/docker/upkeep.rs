@@ -99,7 +99,7 @@ async fn a_name_that_another_server_holds_does_not_stop_a_step() {
 #[tokio::test]
 async fn an_engine_that_dies_under_a_step_is_told_and_swept_when_it_is_back() {
     let Some(engine) = own_engine("gone") else { return };
-    let (executor, room) = (engine.executor("gone"), room());
+    let (executor, room) = (engine.attached("gone"), room());
     assert_eq!(executor.ready().await, Ok(()));
     let session = open(&executor, &room).await;
     session

@@ -17,7 +17,7 @@ async fn a_container_has_the_rights_and_limits_it_should_and_no_more() {
                   echo up > up; until [ -e go ]; do sleep 0.01; done";
     session.start(run(script)).await.unwrap();
     room.until(&*session, "up").await;
-    let name = format!("caracal-41-7-{}-1", room.spec.number);
+    let name = format!("caracal-41-7-{}", room.spec.number);
     let api = engine.api().await;
     let found = api.inspect_container(&name, None).await.unwrap();
     fs::write(room.file("go"), "").unwrap();
@@ -43,15 +43,22 @@ async fn a_container_has_the_rights_and_limits_it_should_and_no_more() {
         (host.privileged, host.pid_mode.as_deref(), host.userns_mode.as_deref()),
         (Some(false), Some(""), Some(""))
     );
-    let mounts: Vec<_> = found
+    let mut mounts: Vec<_> = found
         .mounts
         .unwrap()
         .into_iter()
-        .map(|m| (m.source, m.destination))
+        .map(|m| (m.destination.unwrap(), m.source.unwrap(), m.rw.unwrap()))
         .collect();
+    mounts.sort();
     let workspace = room.spec.workspace.to_string_lossy().into_owned();
-    assert_eq!(mounts, [(Some(workspace), Some("/workspace".to_owned()))]);
+    assert_eq!((mounts[0].0.as_str(), mounts[0].2), ("/.caracal", false));
+    assert!(mounts[0].1.ends_with("/door"), "{mounts:?}");
+    assert_eq!(mounts[1..], [("/workspace".to_owned(), workspace, true)]);
     let config = found.config.unwrap();
+    assert!(
+        !format!("{:?}", config.env).contains("GREETING"),
+        "the engine is told nothing of a job's environment"
+    );
     let labels = config.labels.unwrap();
     let of = owner("rights");
     for (label, value) in [

@@ -111,11 +111,35 @@ impl Engine {
 
     /// An executor whose things nobody else owns.
     pub fn executor(&self, name: &str) -> DockerExecutor {
+        DockerExecutor::new(self.settings(name))
+    }
+
+    /// One that takes this engine for a remote one: a container a step, attached to.
+    pub fn attached(&self, name: &str) -> DockerExecutor {
         DockerExecutor::new(Settings {
+            shims: None,
+            ..self.settings(name)
+        })
+    }
+
+    /// Both, each with the name of its owner.
+    pub fn both(&self, name: &str) -> [(String, DockerExecutor); 2] {
+        let attached = format!("{name}-attached");
+        [
+            (name.to_owned(), self.executor(name)),
+            (attached.clone(), self.attached(&attached)),
+        ]
+    }
+
+    /// What an executor is made with.
+    pub fn settings(&self, name: &str) -> Settings {
+        Settings {
             host: Some(self.host.clone()),
             default_image: IMAGE.into(),
             owner: owner(name),
-        })
+            shims: Some(std::env::temp_dir().join(format!("caracal-shims-{name}-{}", std::process::id()))),
+            warm: false,
+        }
     }
 
     /// Containers and networks of an owner that are there, by name.

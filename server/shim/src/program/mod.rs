@@ -5,6 +5,7 @@
 
 mod fence;
 mod link;
+mod memory;
 mod search;
 mod spool;
 mod start;
@@ -202,7 +203,7 @@ impl Shim {
                 if let (None, Some(spool), true) = (&self.step, &mut self.spool, job.step != self.last) {
                     self.last = job.step;
                     self.lease = job.lease.map_or_else(|| since_boot() + LEASE, Duration::from_nanos);
-                    self.step = Some(Step::start(*job, spool));
+                    self.step = Some(Step::start(*job, spool, self.inside));
                 }
             }
             ToShim::Term => self.order(By::Agent, false),

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** KILL follows each TERM of ours after the grace; the first reason of an end stands.
 
+use super::memory;
 use super::spool::Spool;
 use super::start::{Started, start};
 use super::tree;
@@ -33,11 +34,13 @@ pub(super) struct Step {
     pub grace_ms: u64,
     keep: bool,
     turns: usize,
+    /// How often the container had been out of memory before; `None` outside of one.
+    starved: Option<u64>,
 }
 
 impl Step {
     /// Starts it, and says so in the spool.
-    pub fn start(job: Job, spool: &mut Spool) -> Self {
+    pub fn start(job: Job, spool: &mut Spool, inside: bool) -> Self {
         let mut step = Self {
             number: job.step,
             main: None,
@@ -51,6 +54,7 @@ impl Step {
             grace_ms: job.grace_ms,
             keep: job.keep,
             turns: 0,
+            starved: inside.then(memory::kills),
         };
         match start(&job) {
             Ok(Started { main, out, err }) => {
@@ -110,6 +114,12 @@ impl Step {
                 self.kill_at = Some(since_boot() + Duration::from_millis(self.grace_ms));
             }
         }
+    }
+
+    /// Whether it, or what it began, was killed for want of memory.
+    fn starved(&self) -> bool {
+        let killed = matches!(self.exit, Some(Exit::Signalled(9) | Exit::Exited(137)));
+        killed && self.by.is_none() && self.starved.is_some_and(|before| memory::kills() > before)
     }
 
     fn signal(&self, signal: Signal) {
@@ -176,6 +186,7 @@ impl Step {
             step: self.number,
             exit: self.exit.clone()?,
             by: self.by,
+            starved: self.starved(),
             dropped: spool.dropped,
         })
     }

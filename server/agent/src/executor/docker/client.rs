@@ -82,6 +82,11 @@ impl Client {
         }
     }
 
+    /// Whether it is on this machine, as far as its address tells.
+    pub fn local(&self) -> bool {
+        self.host.starts_with("unix://")
+    }
+
     fn connect(&self) -> Result<Docker, Error> {
         let host = self.host.as_str();
         if host.starts_with("tcp://") || host.starts_with("http://") {

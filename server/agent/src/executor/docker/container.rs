@@ -6,7 +6,7 @@
 use super::client::{Engine, explain, fault, gone, status};
 use super::image::Image;
 use super::names::SERVER;
-use super::profile::{Container, Effective, WORKSPACE, body};
+use super::profile::{Container, Effective, Inside, WORKSPACE, body};
 use super::pump::{Attached, Drained, drain};
 use super::session::Place;
 use crate::executor::output::Sink;
@@ -35,8 +35,10 @@ pub(super) async fn start(place: &Place, nth: u32, step: StepCommand) -> Result<
         .or_insert_with(|| WORKSPACE.into());
     let body = body(Container {
         image: &place.image.id,
-        argv,
-        env: env.into_iter().map(|(k, v)| format!("{k}={v}")).collect(),
+        inside: Inside::Command {
+            argv,
+            env: env.into_iter().map(|(k, v)| format!("{k}={v}")).collect(),
+        },
         labels: place.owner.labels(place.spec.slot),
         network: &place.network,
         workspace: &place.spec.workspace,

@@ -8,9 +8,10 @@ use crate::executor::{ExecError, Progress};
 use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures::StreamExt;
+use serde::{Deserialize, Serialize};
 
 /// An image that is on the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Image {
     /// As the plan names it.
     pub name: String,

@@ -1,4 +1,5 @@
-//! Steps in containers of a Docker engine (DESIGN §6, §10): one container a step, one bridge network a slot.
+//! Steps in containers of a Docker engine (DESIGN §6, §10): one container an attempt, below whose shim the steps run, one
+//! bridge network a slot. Where the engine's containers cannot reach this agent, one container a step, attached to.
 //!
 //! **Invariant:** everything it makes on an engine carries its owner's labels, and nothing of it is left when its sessions
 //! are closed and it is retired, but what an engine that is away keeps until the next sweep.
@@ -7,32 +8,43 @@ mod client;
 mod container;
 mod image;
 mod init;
+mod inside;
 mod names;
 mod network;
+mod probe;
 mod profile;
 mod pull;
 mod pump;
 mod reaper;
 mod session;
+mod vessel;
+mod warm;
 mod workspace;
 
 pub use names::{AGENT, Owner, SERVER, SLOT};
 
+use super::shimmed::Shims;
 use super::{ExecError, Executor, Handle, Progress, Session, SessionSpec};
 use async_trait::async_trait;
 use client::{Client, Engine};
 use domain::status::ExecutorKind;
+use inside::{InsideSession, Kept};
 use network::Networks;
 use profile::Effective;
 use reaper::Reaper;
 use session::{DockerSession, Place};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
+use vessel::{Wanted, Yard};
+use warm::Warm;
 
 /// How long the removal of containers may take when the agent goes.
 const RETIRING: Duration = Duration::from_secs(10);
+
+/// How often an engine that is away is looked for when something runs on it.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What it is made with.
 #[derive(Debug, Clone)]
@@ -43,6 +55,10 @@ pub struct Settings {
     pub default_image: String,
     /// Whose its containers are.
     pub owner: Owner,
+    /// Where the shims of its containers live; `None` for attached containers alone.
+    pub shims: Option<PathBuf>,
+    /// Whether slots keep a container ready for the next job.
+    pub warm: bool,
 }
 
 /// The executor.
@@ -51,6 +67,11 @@ pub struct DockerExecutor {
     client: Client,
     networks: Arc<Networks>,
     reaper: Arc<Reaper>,
+    warm: Arc<Warm>,
+    /// Whether shims work on this engine, once it was tried: who makes the containers then.
+    yard: OnceCell<Option<Yard>>,
+    /// What an earlier agent left and runs still.
+    kept: Mutex<Vec<Kept>>,
     swept: OnceCell<()>,
     /// The image used last: it has a shell, most likely, when a workspace is to be released.
     image: Mutex<Option<String>>,
@@ -65,6 +86,9 @@ impl DockerExecutor {
             settings,
             networks: Arc::default(),
             reaper: Arc::default(),
+            warm: Arc::default(),
+            yard: OnceCell::new(),
+            kept: Mutex::default(),
             swept: OnceCell::new(),
             image: Mutex::default(),
         }
@@ -98,7 +122,72 @@ impl DockerExecutor {
         given.map_err(|e| client::fault("The workspace could not be given back to the agent's user", &e))
     }
 
+    /// Who makes containers with shims; `None` where these do not work.
+    async fn yard(&self, engine: &Engine) -> Option<Yard> {
+        let yard = self.yard.get_or_init(|| async {
+            let folder = self.settings.shims.clone().filter(|_| self.client.local())?;
+            let shims = tokio::task::spawn_blocking(move || Shims::open(folder)).await.ok()?.ok()?;
+            let yard = Yard {
+                engine: engine.clone(),
+                owner: self.settings.owner.clone(),
+                shims,
+                networks: self.networks.clone(),
+                reaper: self.reaper.clone(),
+            };
+            match probe::probe(&yard).await {
+                Ok(()) => Some(yard),
+                Err(why) => {
+                    tracing::warn!("Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent.");
+                    None
+                }
+            }
+        });
+        yard.await.clone()
+    }
+
+    /// A session below a shim: in the container that waits for it, else in a new one.
+    async fn inside(
+        &self,
+        yard: Yard,
+        spec: SessionSpec,
+        image: image::Image,
+        network: String,
+        limits: Effective,
+    ) -> Result<Box<dyn Session>, ExecError> {
+        let wanted = Wanted {
+            image,
+            limits,
+            slot: spec.slot,
+            workspace: spec.workspace.clone(),
+        };
+        let name = self.settings.owner.job(&spec);
+        let vessel = match self.warm.take(&yard, &wanted).await {
+            Some(warm) => {
+                yard.rename(&warm.id, name);
+                warm
+            }
+            None => {
+                // On a task of its own: a caller that goes away must not leave a container that nobody knows.
+                let maker = yard.clone();
+                let (tell, made) = tokio::sync::oneshot::channel();
+                tokio::spawn(async move {
+                    if let Err(Ok(unwanted)) = tell.send(maker.make(wanted, &name).await) {
+                        maker.scrap(unwanted);
+                    }
+                });
+                made.await
+                    .unwrap_or_else(|_| Err(ExecError::Machine("The container could not be made.".into())))?
+            }
+        };
+        Ok(Box::new(InsideSession::new(yard, vessel, spec, network)?))
+    }
+
     async fn swept(&self, engine: &Engine) -> Result<usize, ExecError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for one in &kept {
+            self.reaper.adopt(&one.container);
+            self.networks.adopt(one.slot, one.network.clone()).await;
+        }
         let containers = self.reaper.sweep(engine, &self.settings.owner).await?;
         let networks = self.networks.remove_unknown(engine, &self.settings.owner).await?;
         Ok(containers + networks)
@@ -129,8 +218,12 @@ impl Executor for DockerExecutor {
             ));
         }
         *self.image.lock().unwrap_or_else(PoisonError::into_inner) = Some(image.id.clone());
+        let limits = Effective::of(&spec.limits, &engine.about);
+        if let Some(yard) = self.yard(&engine).await {
+            return self.inside(yard, spec, image, network, limits).await;
+        }
         Ok(Box::new(DockerSession::new(Place {
-            limits: Effective::of(&spec.limits, &engine.about),
+            limits,
             engine,
             owner: self.settings.owner.clone(),
             spec,
@@ -143,21 +236,60 @@ impl Executor for DockerExecutor {
 
     async fn recover(
         &self,
-        _handle: &Handle,
-        _spec: SessionSpec,
-        _base: u64,
+        handle: &Handle,
+        spec: SessionSpec,
+        base: u64,
     ) -> Result<Option<Box<dyn Session>>, ExecError> {
-        // Output written while nobody was attached is gone, so a step cannot be taken up again; what is left is swept.
-        let engine = self.client.engine().await?;
-        self.reaper.sweep(&engine, &self.settings.owner).await?;
-        Ok(None)
+        let Ok(kept) = serde_json::from_value::<Kept>(handle.data.clone()) else {
+            return Ok(None);
+        };
+        let engine = loop {
+            match self.client.engine().await {
+                Ok(engine) => break engine,
+                // It may be starting too; what runs goes on meanwhile.
+                Err(e) => tracing::warn!("What ran in containers waits to be taken up again: {e}"),
+            }
+            tokio::time::sleep(AGAIN).await;
+        };
+        let Some(yard) = self.yard(&engine).await else {
+            return Ok(None);
+        };
+        let found = InsideSession::find(yard, spec, kept, base).await;
+        let found =
+            found.map_err(|e| ExecError::Machine(format!("The job's container could not be found again: {e}.")))?;
+        Ok(found.map(|session| Box::new(session) as Box<dyn Session>))
     }
 
-    async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
+    async fn sweep(&self, kept: &[Handle]) -> Result<usize, ExecError> {
+        let ours = kept.iter().filter(|h| h.kind == ExecutorKind::Docker);
+        let kept: Vec<Kept> = ours
+            .filter_map(|h| serde_json::from_value(h.data.clone()).ok())
+            .collect();
+        let homes = kept.iter().map(|k| k.place.home().to_owned()).collect();
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&kept);
         let engine = self.client.engine().await?;
         let removed = self.swept(&engine).await?;
         let _ = self.swept.set(());
+        if let Some(yard) = self.yard(&engine).await {
+            yard.shims.sweep(&homes).await;
+        }
         Ok(removed)
+    }
+
+    fn ready_slots(&self, image: Option<&str>) -> Vec<usize> {
+        self.warm.slots(image.unwrap_or(&self.settings.default_image))
+    }
+
+    async fn rest(&self, slot: usize, workspace: PathBuf) {
+        let (Some(Some(yard)), Some(last)) = (self.yard.get(), self.warm.last(slot)) else {
+            return;
+        };
+        if self.settings.warm {
+            self.warm.make(yard, Wanted { workspace, ..last }).await;
+        }
     }
 
     async fn ready(&self) -> Result<(), ExecError> {
@@ -175,9 +307,14 @@ impl Executor for DockerExecutor {
     }
 
     async fn retire(&self) {
+        if let Some(Some(yard)) = self.yard.get() {
+            self.warm.close(yard);
+        }
         self.reaper.idle(RETIRING).await;
         let Ok(engine) = self.client.engine().await else { return };
-        if let Err(e) = self.networks.remove_all(&engine, &self.settings.owner).await {
+        if self.reaper.idle_now()
+            && let Err(e) = self.networks.remove_all(&engine, &self.settings.owner).await
+        {
             tracing::warn!("{e}");
         }
     }

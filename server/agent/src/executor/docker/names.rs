@@ -43,7 +43,12 @@ impl Owner {
         format!("caracal-{}-{}-slot-{slot}", self.server, self.agent)
     }
 
-    /// Name of the container of an attempt's nth step.
+    /// Name of the container of an attempt.
+    pub(super) fn job(&self, spec: &SessionSpec) -> String {
+        format!("caracal-{}-{}-{}", spec.task, spec.job, spec.number)
+    }
+
+    /// Name of the container of an attempt's nth step, where each has its own.
     pub(super) fn container(&self, spec: &SessionSpec, nth: u32) -> String {
         format!("caracal-{}-{}-{}-{nth}", spec.task, spec.job, spec.number)
     }

@@ -46,6 +46,11 @@ impl Networks {
         Ok(id)
     }
 
+    /// A network that an earlier agent made for this slot and that is in use.
+    pub async fn adopt(&self, slot: usize, id: String) {
+        self.0.lock().await.entry(slot).or_insert(id);
+    }
+
     /// A network that the engine does not know any more is to be made anew.
     pub async fn forget(&self, id: &str) {
         self.0.lock().await.retain(|_, known| known != id);

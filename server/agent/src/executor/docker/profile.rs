@@ -8,6 +8,7 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use domain::plan::Limits;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -23,8 +24,7 @@ const LEAST_MEMORY: i64 = 6 << 20;
 /// One container to make.
 pub(super) struct Container<'a> {
     pub image: &'a str,
-    pub argv: Vec<String>,
-    pub env: Vec<String>,
+    pub inside: Inside<'a>,
     pub labels: HashMap<String, String>,
     pub network: &'a str,
     pub workspace: &'a Path,
@@ -33,8 +33,16 @@ pub(super) struct Container<'a> {
     pub user: Option<String>,
 }
 
+/// What runs in it.
+pub(super) enum Inside<'a> {
+    /// One command, whose output is attached to.
+    Command { argv: Vec<String>, env: Vec<String> },
+    /// A shim, whose door this is.
+    Shim(&'a Path),
+}
+
 /// Limits with nothing left open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Effective {
     pub nano_cpus: i64,
     pub memory: i64,
@@ -56,13 +64,26 @@ impl Effective {
 
 /// The engine's words for a container.
 pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
+    let mount = |from: &Path, to: &str, read_only| Mount {
+        typ: Some(MountType::BIND),
+        source: Some(from.to_string_lossy().into_owned()),
+        target: Some(to.into()),
+        read_only: Some(read_only),
+        ..Mount::default()
+    };
+    let mut mounts = vec![mount(c.workspace, WORKSPACE, false)];
+    let attached = matches!(c.inside, Inside::Command { .. });
+    let (argv, env) = match c.inside {
+        Inside::Command { argv, env } => (argv, env),
+        Inside::Shim(door) => {
+            mounts.push(mount(door, shim::MOUNT, true));
+            let inside = |name| format!("{}/{name}", shim::MOUNT);
+            // Nothing of a job's environment is told to the engine: it goes to the shim.
+            (vec![inside(shim::PROGRAM), inside(shim::SOCKET)], Vec::new())
+        }
+    };
     let host = HostConfig {
-        mounts: Some(vec![Mount {
-            typ: Some(MountType::BIND),
-            source: Some(c.workspace.to_string_lossy().into_owned()),
-            target: Some(WORKSPACE.into()),
-            ..Mount::default()
-        }]),
+        mounts: Some(mounts),
         network_mode: Some(c.network.into()),
         ipc_mode: Some("private".into()),
         cap_drop: Some(vec!["ALL".into()]),
@@ -73,8 +94,8 @@ pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
         // Equal to memory: no swap on top, or the limit would be another one than told.
         memory_swap: Some(c.limits.memory),
         nano_cpus: Some(c.limits.nano_cpus),
-        // PID 1 that passes TERM on and reaps: a shell as PID 1 would ignore TERM.
-        init: Some(true),
+        // PID 1 that passes TERM on and reaps: a shell as PID 1 would ignore TERM. A shim does both.
+        init: Some(attached),
         log_config: Some(HostConfigLogConfig {
             typ: Some("none".into()),
             config: None,
@@ -90,16 +111,16 @@ pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(c.image.into()),
         // Clears the image's own entry point and command.
-        entrypoint: Some(c.argv.first().cloned().into_iter().collect()),
-        cmd: Some(c.argv.into_iter().skip(1).collect()),
-        env: Some(c.env),
+        entrypoint: Some(argv.first().cloned().into_iter().collect()),
+        cmd: Some(argv.into_iter().skip(1).collect()),
+        env: Some(env),
         user: c.user,
         labels: Some(c.labels),
         working_dir: Some(WORKSPACE.into()),
         open_stdin: Some(false),
         attach_stdin: Some(false),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
+        attach_stdout: Some(attached),
+        attach_stderr: Some(attached),
         tty: Some(false),
         // An image's health check would run commands of its own beside the step.
         healthcheck: Some(HealthConfig {

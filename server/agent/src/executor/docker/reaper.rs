@@ -32,6 +32,11 @@ impl Reaper {
         self.live().insert(name.into());
     }
 
+    /// A container that an earlier agent made is in use.
+    pub fn adopt(&self, id: &str) {
+        self.live().insert(id.into());
+    }
+
     /// What became of it: its id, or that there is none.
     pub fn expected(&self, name: &str, id: Option<&str>) {
         let mut live = self.live();
@@ -73,6 +78,11 @@ impl Reaper {
             }
         }
         Ok(removed)
+    }
+
+    /// Whether no container of ours lives.
+    pub fn idle_now(&self) -> bool {
+        self.live().is_empty()
     }
 
     /// Waits for removals under way.

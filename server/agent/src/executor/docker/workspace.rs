@@ -4,7 +4,7 @@
 
 use super::client::Engine;
 use super::names::Owner;
-use super::profile::{Container, Effective, WORKSPACE, body};
+use super::profile::{Container, Effective, Inside, WORKSPACE, body};
 use super::reaper::Reaper;
 use bollard::errors::Error;
 use bollard::query_parameters as query;
@@ -58,10 +58,12 @@ pub(super) async fn give(
     );
     let body = body(Container {
         image,
-        argv: ["chown", "-hR", &format!("{uid}:{gid}"), WORKSPACE]
-            .map(Into::into)
-            .to_vec(),
-        env: Vec::new(),
+        inside: Inside::Command {
+            argv: ["chown", "-hR", &format!("{uid}:{gid}"), WORKSPACE]
+                .map(Into::into)
+                .to_vec(),
+            env: Vec::new(),
+        },
         labels: owner.labels(0),
         network: "none",
         workspace,

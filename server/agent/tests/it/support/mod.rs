@@ -68,6 +68,7 @@ pub fn config(server: &Server, data: &Path) -> Config {
         executor: Choice::Scripted,
         slots: 2,
         labels: BTreeMap::from([("pool".into(), "fast".into())]),
+        warm: false,
         default_image: "debian:stable-slim".into(),
         limits: Limits {
             cpu_milli: Some(1_500),
