@@ -10,6 +10,7 @@ mod registry;
 #[path = "../support/room.rs"]
 mod room;
 mod step;
+mod survival;
 mod upkeep;
 mod walls;
 
@@ -19,7 +20,7 @@ use bollard::models::{ContainerConfig, ContainerCreateBody, NetworkCreateRequest
 use bollard::query_parameters as query;
 use domain::console::view::Stream;
 use domain::plan::Limits;
-use engine::{Engine, IMAGE, engine, own_engine, owner};
+use engine::{Engine, IMAGE, engine, own_engine, own_engine_with, owner};
 use futures::StreamExt;
 use protocol::Exit;
 use room::{Room, Said, argv, ends, noise, run};

@@ -21,6 +21,7 @@ pub struct Engine {
     /// As in `DOCKER_HOST`.
     pub host: String,
     folder: Option<PathBuf>,
+    flags: &'static str,
 }
 
 fn script(name: &str) -> Command {
@@ -54,17 +55,29 @@ pub fn engine() -> Option<Engine> {
         }
         Ok(host)
     });
-    told(shared.clone().map(|host| Engine { host, folder: None }))
+    told(shared.clone().map(|host| Engine {
+        host,
+        folder: None,
+        flags: "",
+    }))
 }
 
 /// An engine of this test's own, which it may kill.
 pub fn own_engine(name: &str) -> Option<Engine> {
+    own_engine_with(name, "")
+}
+
+/// The same with more flags of its daemon.
+pub fn own_engine_with(name: &str, flags: &'static str) -> Option<Engine> {
     let folder = std::env::temp_dir().join(format!("ce-{name}-{}", std::process::id()));
-    let up = said(script("engine").arg("up").env("CARACAL_ENGINE_DIR", &folder));
+    let mut up = script("engine");
+    let up = up.arg("up").env("CARACAL_ENGINE_DIR", &folder);
+    let up = said(up.env("CARACAL_ENGINE_FLAGS", flags));
     let up = up.and_then(|socket| said(script("test-image").arg(&socket)).map(|_| socket));
     told(up.map(|socket| Engine {
         host: format!("unix://{socket}"),
         folder: Some(folder),
+        flags,
     }))
 }
 
@@ -88,7 +101,9 @@ impl Engine {
             .folder
             .as_ref()
             .expect("only an engine of one's own is ordered about");
-        said(script("engine").arg(verb).env("CARACAL_ENGINE_DIR", folder)).unwrap();
+        let mut script = script("engine");
+        let script = script.arg(verb).env("CARACAL_ENGINE_DIR", folder);
+        said(script.env("CARACAL_ENGINE_FLAGS", self.flags)).unwrap();
     }
 
     /// What a command inside the namespaces of an engine of one's own prints.
