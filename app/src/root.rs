@@ -6,6 +6,7 @@
 use crate::chunks;
 use crate::components::NotFound;
 use crate::layout::Frame;
+use crate::pages::agents::AgentRoutes;
 use crate::pages::plans::PlanRoutes;
 use crate::pages::queue::QueueShow;
 use crate::pages::tasks::TaskRoutes;
@@ -47,7 +48,7 @@ pub fn App() -> AnyView {
                     <Route path=path!("/") view=QueueShow ssr=SsrMode::Async/>
                     <PlanRoutes/>
                     <TaskRoutes/>
-                    <Route path=path!("/agents") view=chunks::show_agents ssr=SsrMode::Async/>
+                    <AgentRoutes/>
                     <Route path=path!("/me") view=chunks::show_me ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

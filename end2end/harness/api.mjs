@@ -47,6 +47,14 @@ export class Api {
     });
   }
 
+  /** The agent of this name once it is online. */
+  agentOnline(name) {
+    return until(`agent ${name} is online`, async () => {
+      const { items } = await this.get('/agents');
+      return items.find((agent) => agent.name === name && agent.status === 'online');
+    });
+  }
+
   async console(id) {
     const response = await fetch(`${this.url}/tasks/${id}/console`, { headers: { authorization: `Bearer ${this.token}` } });
     if (!response.ok) throw new Error(`console of task ${id}: ${response.status}`);

@@ -18,6 +18,7 @@ async function fill(the) {
   const failed = await the.api.task((await the.api.runPlan(bad)).id);
   Object.assign(pages, {
     plan: `/plans/${good.id}`, edit: `/plans/${good.id}/edit`, 'delete': `/plans/${good.id}/delete`,
+    agent: `/agents/${(await the.api.agentOnline('builtin')).id}`, 'new agent': '/agents/new',
     'task passed': `/tasks/${passed.id}`, 'task failed': `/tasks/${failed.id}`,
   });
 }
@@ -57,7 +58,7 @@ for (const mode of modes) {
 }
 
 test('pages that are not there say 404 and the way on, on the server already', async () => {
-  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete']) {
+  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete', '/agents/4711', '/agents/4711/remove']) {
     const page = await the.page(plain);
     await visit(page, path, { status: 404 });
     await page.getByRole('heading', { name: 'Not found', level: 1 }).waitFor();

@@ -63,7 +63,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let open = TaskTracker::new();
     let local = LocalSocket::bind(folder.path()).context("the local socket in the data folder cannot be made")?;
     open.spawn(local.serve(web.clone(), doors.clone()));
-    let all = router(web, agent_socket::router(engine.dispatch.clone()));
+    let all = router(
+        web,
+        agent_socket::router(engine.dispatch.clone(), &settings.trusted_proxies),
+    );
     open.spawn(listen::tcp(listener, all, doors.clone()));
     greet(&engine, &public_url, folder.path()).await?;
 
@@ -107,6 +110,7 @@ async fn builtin(
     };
     let config = Config {
         server: format!("ws://{}/agent", SocketAddr::new(ip, address.port())),
+        ca: None,
         agent: id,
         credential,
         data: folder.path().to_owned(),

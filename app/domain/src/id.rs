@@ -42,6 +42,8 @@ ids! {
     UserId,
     /// An API token.
     TokenId,
+    /// A token that registers agents.
+    AgentTokenId,
 }
 
 impl ProjectId {

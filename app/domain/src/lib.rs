@@ -24,5 +24,5 @@ pub mod task;
 pub mod time;
 
 pub use error::{Error, Problem, Result};
-pub use id::{AgentId, AttemptId, JobId, PlanId, ProjectId, StepId, TaskId, TokenId, UserId};
+pub use id::{AgentId, AgentTokenId, AttemptId, JobId, PlanId, ProjectId, StepId, TaskId, TokenId, UserId};
 pub use time::Timestamp;

@@ -17,6 +17,9 @@ macro_rules! all {
             rest: plan_edit plan_edit_there pages::plans::PlanEdit,
             tasks: task task_there pages::tasks::TaskShow,
             rest: agents agents_there pages::agents::AgentList,
+            rest: agent_new agent_new_there pages::agents::AgentNew,
+            rest: agent agent_there pages::agents::AgentShow,
+            rest: agent_remove agent_remove_there pages::agents::AgentRemove,
             rest: me me_there pages::me::MeShow,
             rest: login login_there pages::login::Login,
             rest: setup setup_there pages::setup::Setup,
@@ -87,6 +90,12 @@ views! {
     show_task task "/tasks",
     /// `/agents`.
     show_agents agents "/agents",
+    /// `/agents/new`.
+    show_agent_new agent_new "/agents",
+    /// `/agents/:id`.
+    show_agent agent "/agents",
+    /// `/agents/:id/remove`.
+    show_agent_remove agent_remove "/agents",
     /// `/me`.
     show_me me "/me",
     /// `/login`.

@@ -37,7 +37,7 @@ pub fn Reason(
     };
     let link = blocker.and_then(|b| match b.kind.as_str() {
         "task" if b.id != task.0 => Some((format!("/tasks/{}", b.id), format!("Open #{}", b.id))),
-        "agent" => Some((format!("/agents#agent-{}", b.id), "See the agent".to_owned())),
+        "agent" => Some((format!("/agents/{}", b.id), "See the agent".to_owned())),
         _ => None,
     });
     view! {

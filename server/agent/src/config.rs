@@ -26,8 +26,10 @@ pub enum Choice {
 /// The settings of an agent.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The server's socket, as `ws://127.0.0.1:7420/agent`.
+    /// The server's socket, as `ws://127.0.0.1:7420/agent` or `wss://ci.example.org/agent`.
     pub server: String,
+    /// A file of certificate authorities beside those of the system.
+    pub ca: Option<PathBuf>,
     /// Which agent it is.
     pub agent: AgentId,
     /// Its proof.

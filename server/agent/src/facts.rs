@@ -1,11 +1,12 @@
 //! What the agent says of its machine, and when it says it again.
 //!
-//! **Invariant:** facts are re-sent when work could be placed otherwise because of them: the engine went or came back, or
-//! the free disk changed much. A look never blocks the connection.
+//! **Invariant:** facts are re-sent when work could be placed otherwise because of them: the engine went or came back, the
+//! free disk changed much, the host has another name. A look never blocks the connection.
 
 use crate::executor::Executor;
+use crate::load::Sampler;
 use crate::{Executors, clock};
-use domain::agent::Facts;
+use domain::agent::{Facts, Load};
 use domain::label::Labels;
 use domain::status::ExecutorKind;
 use rustix::fs::statvfs;
@@ -67,14 +68,21 @@ pub fn look(data: &Path, version: &str, executors: &Executors) -> Reported {
 }
 
 /// Keeps the facts true until dropped.
-pub(crate) async fn watch(data: PathBuf, executors: Vec<Arc<dyn Executor>>, reported: watch::Sender<Reported>) {
+pub(crate) async fn watch(
+    data: PathBuf,
+    executors: Vec<Arc<dyn Executor>>,
+    reported: watch::Sender<Reported>,
+    (mut sampler, load): (Sampler, watch::Sender<Load>),
+) {
     let mut trouble = None;
     // Where processes stand in for an engine that was not there at the start, why it was not remains true: a job that
     // wants a container is told so.
     let engine = executors.iter().any(|e| e.kind() == ExecutorKind::Docker);
     let standing = reported.borrow().facts.engine_error.clone().filter(|_| !engine);
     loop {
+        load.send_replace(sampler.sample());
         let (total, free) = disk(&data);
+        let hostname = uname().nodename().to_string_lossy().into_owned();
         let error = match full(total, free) {
             Some(full) => Some(full),
             None => trouble_of(&executors).await.or_else(|| standing.clone()),
@@ -94,7 +102,12 @@ pub(crate) async fn watch(data: PathBuf, executors: Vec<Arc<dyn Executor>>, repo
             if much {
                 (facts.disk_total, facts.disk_free) = (total, free);
             }
-            news || much
+            let renamed = facts.hostname != hostname;
+            if renamed {
+                facts.hostname.clone_from(&hostname);
+                now.labels.insert("hostname".into(), hostname.clone());
+            }
+            news || much || renamed
         });
         trouble = Some(error);
         sleep(LOOK).await;
@@ -129,7 +142,7 @@ async fn trouble_of(executors: &[Arc<dyn Executor>]) -> Option<String> {
 }
 
 /// Size and free bytes of the disk a folder is on.
-fn disk(folder: &Path) -> (u64, u64) {
+pub(crate) fn disk(folder: &Path) -> (u64, u64) {
     statvfs(folder).map_or((0, 0), |s| {
         (
             s.f_blocks.saturating_mul(s.f_frsize),
@@ -185,7 +198,8 @@ mod tests {
         };
         let (reported, seen) = watch::channel(look(Path::new("/"), "0.1.0", &found));
         // One look; then it sleeps.
-        assert!(watch("/".into(), list, reported).now_or_never().is_none());
+        let sampling = (Sampler::new("/".into()), watch::Sender::new(Load::default()));
+        assert!(watch("/".into(), list, reported, sampling).now_or_never().is_none());
         assert_eq!(seen.borrow().facts.engine_error.as_deref(), Some("no engine answers"));
     }
 

@@ -7,6 +7,7 @@ use crate::config::{Config, Executors};
 use crate::connection::{Connection, Endpoint, Lease};
 use crate::executor::Handle;
 use crate::facts;
+use crate::load::Sampler;
 use crate::outbox::Outbox;
 use crate::worker::{Why, Worker};
 use anyhow::{Context, bail};
@@ -61,11 +62,14 @@ pub async fn run(config: Config, executors: Executors, stop: Stop) -> anyhow::Re
     sweep(&executors, &kept).await;
     worker.sweep();
 
+    let sampler = Sampler::new(folder.clone());
+    let (load_tx, load_rx) = watch::channel(sampler.begun());
     let (facts_tx, facts_rx) = watch::channel(reported);
     let (draining, done) = (CancellationToken::new(), CancellationToken::new());
     let connection = Connection {
         endpoint: Endpoint {
             server: config.server,
+            ca: config.ca,
             agent: config.agent,
             credential: config.credential,
             labels: config.labels,
@@ -74,10 +78,16 @@ pub async fn run(config: Config, executors: Executors, stop: Stop) -> anyhow::Re
         outbox: outbox.clone(),
         worker: worker.clone(),
         facts: facts_rx,
+        load: load_rx,
         lease: lease.clone(),
     };
     let mut connected = AbortOnDropHandle::new(tokio::spawn(connection.run(draining.clone(), done.clone())));
-    let watching = AbortOnDropHandle::new(tokio::spawn(facts::watch(folder, executors.list, facts_tx)));
+    let watching = AbortOnDropHandle::new(tokio::spawn(facts::watch(
+        folder,
+        executors.list,
+        facts_tx,
+        (sampler, load_tx),
+    )));
 
     let mut refused = None;
     let drained = async {

@@ -111,7 +111,7 @@ impl Engine {
             plans: Arc::new(PlansService::new(store.clone(), clock.clone(), rules)),
             tasks: tasks.clone(),
             queue: Arc::new(QueueService::new(store.clone(), clock.clone(), tasks)),
-            agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out)),
+            agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out, dispatch.clone())),
             console: Arc::new(ConsoleService::new(store.clone(), consoles.clone())),
             access: access.clone(),
             events: Arc::new(EventsService::new(store.clone())),

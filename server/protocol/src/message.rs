@@ -3,7 +3,7 @@
 //! **Invariant:** an [`AttemptEvent`] is acknowledged by its `n` only after it is committed; the agent keeps and resends
 //! what is not acknowledged, in order.
 
-use domain::agent::Facts;
+use domain::agent::{Facts, Load};
 use domain::label::Labels;
 use domain::{AgentId, AttemptId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,30 @@ pub enum AttemptEvent {
     },
 }
 
+/// Why a connection is refused, for a program: what it is worth to try again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// The registration token is wrong, used up, ended or revoked.
+    Token,
+    /// The name is in use or cannot be one.
+    Name,
+    /// No common protocol version.
+    Version,
+    /// The credential is not known here.
+    Credential,
+    /// An admin removed this agent.
+    Removed,
+    /// A newer connection with the same credential has taken over.
+    Replaced,
+    /// Too many tries from this address; later it may do.
+    Later,
+    /// Something else, or a code of a later version.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
 /// From agent to server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,6 +180,24 @@ pub enum FromAgent {
     },
     /// Its machine changed (engine gone or back, disk).
     Facts(Facts),
+    /// Labels of its own changed (host name); all of them.
+    Labels(Labels),
+    /// How busy its machine is, after the welcome and with each heartbeat; its `at` is the agent's wall clock.
+    Load(Load),
+    /// Instead of a hello, the first time: makes this agent known. The answer is `Registered` or `Refused`; a hello follows
+    /// on the same connection or another. Repeating it with the same credential answers the same and uses nothing up.
+    Register {
+        /// Protocol versions it speaks.
+        versions: Vec<u32>,
+        /// The registration token.
+        token: String,
+        /// The agent's own credential, made before: 64 hex digits of 256 random bits.
+        credential: String,
+        /// The name it must have; by its host name, with a number where that is taken, when absent.
+        name: Option<String>,
+        /// Its host name.
+        hostname: String,
+    },
     /// It takes no more jobs and goes when its attempts are reported.
     Draining,
     /// A kind of a later version.
@@ -180,10 +222,20 @@ pub enum ToAgent {
         /// Milliseconds a lease lasts beyond the last heartbeat answered.
         lease_ms: u64,
     },
-    /// `Hello` is refused; the sentence says why.
+    /// The answer to `Register`.
+    Registered {
+        /// The agent it is from now on.
+        agent: AgentId,
+        /// Its name.
+        name: String,
+    },
+    /// The connection is refused or ended; the sentence says why.
     Refused {
         /// Why.
         reason: String,
+        /// The same for a program.
+        #[serde(default)]
+        code: RefusalCode,
     },
     /// Run this.
     Assign(Box<Assignment>),
@@ -262,6 +314,10 @@ mod tests {
             },
             ToAgent::Durable { fence, offset: 1 << 40 },
             ToAgent::Extend,
+            ToAgent::Refused {
+                reason: "no".into(),
+                code: RefusalCode::Removed,
+            },
         ] {
             assert_eq!(decode::<ToAgent>(&encode(&m)).unwrap(), m);
         }
@@ -282,5 +338,19 @@ mod tests {
     fn a_kind_of_a_later_version_is_known_as_unknown() {
         assert_eq!(decode::<ToAgent>("\"promote\"").unwrap(), ToAgent::Unknown);
         assert!(decode::<ToAgent>("{\"promote\":{\"x\":1}}").is_err());
+        // Version 1 sends no code, a later one may send one of its own.
+        for text in [
+            r#"{"refused":{"reason":"no"}}"#,
+            r#"{"refused":{"reason":"no","code":"tired"}}"#,
+        ] {
+            let code = RefusalCode::Other;
+            assert_eq!(
+                decode::<ToAgent>(text).unwrap(),
+                ToAgent::Refused {
+                    reason: "no".into(),
+                    code
+                }
+            );
+        }
     }
 }

@@ -13,6 +13,7 @@ use domain::page::Page;
 use domain::ports::{Access as _, NewToken, UserView};
 use engine::clock::SystemClock;
 use engine::services::access::{AccessService, command_line};
+use engine::services::agents::AgentTokens;
 use engine::store::{Location, Store};
 use serde_json::json;
 use std::io::Read as _;
@@ -65,17 +66,18 @@ fn password() -> anyhow::Result<String> {
 }
 
 /// The way in.
-enum Door {
+pub(super) enum Door {
     Running(local::Client),
     /// The folder is held as long as the door is open.
     Folder {
         service: Box<AccessService>,
+        agent_tokens: AgentTokens,
         _held: DataFolder,
     },
 }
 
 impl Door {
-    async fn open(settings: &Settings, make: bool) -> anyhow::Result<Self> {
+    pub(super) async fn open(settings: &Settings, make: bool) -> anyhow::Result<Self> {
         if let Some(client) = local::Client::of(&settings.data).await? {
             return Ok(Self::Running(client));
         }
@@ -85,9 +87,11 @@ impl Door {
         }
         let folder = DataFolder::hold(&settings.data)?;
         let store = Store::open(&Location::Sqlite(folder.database())).await?;
+        let agent_tokens = AgentTokens::new(store.clone(), Arc::new(SystemClock));
         let service = AccessService::new(store, Arc::new(SystemClock), folder.path());
         Ok(Self::Folder {
             service: Box::new(service),
+            agent_tokens,
             _held: folder,
         })
     }
@@ -141,6 +145,6 @@ impl Door {
     }
 }
 
-fn told(e: Error) -> anyhow::Error {
+pub(super) fn told(e: Error) -> anyhow::Error {
     anyhow!("{e}")
 }

@@ -80,7 +80,11 @@ fn read<T: DeserializeOwned>(answer: &[u8]) -> anyhow::Result<T> {
         .ok_or_else(|| anyhow!("the server's answer is cut off"))?;
     let head = String::from_utf8_lossy(&answer[..split]);
     let status: u16 = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_default();
-    let body = &answer[split + 4..];
+    let body = match status {
+        // Nothing, in JSON.
+        204 => b"null",
+        _ => &answer[split + 4..],
+    };
     if !(200..300).contains(&status) {
         let problem: Value = serde_json::from_slice(body).unwrap_or_default();
         match problem.get("detail").and_then(Value::as_str) {

@@ -1,12 +1,15 @@
 //! The command line.
 //!
-//! **Invariant:** an error is one line on standard error and exit code 1; standard output holds only what was asked for.
+//! **Invariant:** an error is one line on standard error and exit code 1, but for `agent`, whose codes tell more; standard
+//! output holds only what was asked for.
 
 mod accounts;
+mod agent;
+mod agent_tokens;
 mod local;
 mod plan;
 
-use crate::settings::{GlobalFlags, ServeFlags, Settings};
+use crate::settings::{AgentFlags, AgentSettings, GlobalFlags, ServeFlags, Settings};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +28,11 @@ struct Cli {
 enum Command {
     /// Run the server, with an agent inside
     Serve(ServeFlags),
+    /// Run an agent for a server on another machine
+    Agent(AgentFlags),
+    /// Tokens that register agents, in the data folder of this machine
+    #[command(subcommand)]
+    AgentToken(AgentTokenCommand),
     /// Users, in the data folder of this machine
     #[command(subcommand)]
     User(UserCommand),
@@ -70,6 +78,29 @@ enum TokenCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum AgentTokenCommand {
+    /// Make a token and print it
+    Create {
+        /// How long it lives, as 30m, 12h or 7d
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        expires: String,
+        /// Agents it registers
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        uses: u32,
+        /// A label set on each of them; repeatable
+        #[arg(long = "label", value_name = "KEY=VALUE")]
+        labels: Vec<String>,
+    },
+    /// List tokens that may still register agents
+    List,
+    /// Revoke a token; agents it has registered stay
+    Revoke {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum PlanCommand {
     /// Check a plan document: every mistake with its line and column
     Validate {
@@ -87,12 +118,23 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(e) => {
             eprintln!("caracal: {e:#}");
-            ExitCode::FAILURE
+            e.downcast_ref::<::agent::End>()
+                .map_or(ExitCode::FAILURE, |end| ExitCode::from(end.exit_code()))
         }
     }
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Agent(flags) = &cli.command {
+        let settings = match AgentSettings::of_process(&cli.global, flags) {
+            Ok(settings) => settings,
+            Err(e) => {
+                eprintln!("caracal: {e:#}");
+                return Ok(ExitCode::from(agent::USAGE));
+            }
+        };
+        return wait_for(agent::run(settings), true);
+    }
     let serve_flags = match &cli.command {
         Command::Serve(flags) => flags.clone(),
         _ => ServeFlags::default(),
@@ -102,7 +144,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(_) => wait_for(crate::serve::run(settings), true)?,
         Command::User(command) => wait_for(accounts::user(&settings, command), false)?,
         Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
+        Command::AgentToken(command) => wait_for(agent_tokens::run(&settings, command), false)?,
         Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
+        Command::Agent(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -111,7 +155,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 const STACK: usize = 16 << 20;
 
 /// Runs something asynchronous to its end.
-fn wait_for(future: impl Future<Output = anyhow::Result<()>>, all_cores: bool) -> anyhow::Result<()> {
+fn wait_for<T>(future: impl Future<Output = anyhow::Result<T>>, all_cores: bool) -> anyhow::Result<T> {
     let mut builder = if all_cores {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -139,6 +183,10 @@ mod tests {
             "caracal --data d user list",
             "caracal token create --user ana --name ci --scope read --scope run",
             "caracal plan validate plan.yml",
+            "caracal agent --server https://x --token t --executor process --slots 2 --label a=b --label c=d --ca f --name n --data d",
+            "caracal agent-token create --expires 30m --uses 3 --label pool=fast",
+            "caracal --data d agent-token list",
+            "caracal agent-token revoke 7",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

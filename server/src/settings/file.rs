@@ -8,14 +8,19 @@ use std::collections::BTreeMap;
 /// Every key there is.
 pub const KEYS: &[&str] = &[
     "allow_local_sources",
+    "ca",
     "data",
     "default_image",
     "executor",
+    "labels",
     "listen",
+    "name",
     "no_agent",
     "public_url",
+    "server",
     "slots",
     "step_user",
+    "token",
     "trusted_proxies",
     "warm_slots",
 ];

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** a setting that cannot be read is refused with its name and where it stands, never guessed.
 
+mod agent;
 mod file;
 
-use agent::Choice;
+pub use self::agent::{AgentFlags, AgentSettings};
+use ::agent::Choice;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 pub use file::File;
@@ -115,26 +117,7 @@ impl Settings {
         serve: &ServeFlags,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
-        let named = global
-            .config
-            .clone()
-            .or_else(|| env("CARACAL_CONFIG").map(PathBuf::from));
-        let (file, path) = match named {
-            Some(path) => (
-                Some(
-                    std::fs::read_to_string(&path)
-                        .with_context(|| format!("the settings file {} cannot be read", path.display()))?,
-                ),
-                path,
-            ),
-            None => {
-                let path = PathBuf::from("caracal.toml");
-                (std::fs::read_to_string(&path).ok(), path)
-            }
-        };
-        let shown = path.display().to_string();
-        let file =
-            File::parse(file.as_deref().unwrap_or_default()).with_context(|| format!("{shown} cannot be used"))?;
+        let (file, shown) = settings_file(global, env)?;
         let from = Sources {
             env,
             file: &file,
@@ -212,6 +195,30 @@ impl Settings {
             format!("http://{}", SocketAddr::new(ip, listening.port()))
         })
     }
+}
+
+/// The settings file, and what to call it: the one that was named, or `caracal.toml` where there is one.
+fn settings_file(global: &GlobalFlags, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<(File, String)> {
+    let named = global
+        .config
+        .clone()
+        .or_else(|| env("CARACAL_CONFIG").map(PathBuf::from));
+    let (text, path) = match named {
+        Some(path) => (
+            Some(
+                std::fs::read_to_string(&path)
+                    .with_context(|| format!("the settings file {} cannot be read", path.display()))?,
+            ),
+            path,
+        ),
+        None => {
+            let path = PathBuf::from("caracal.toml");
+            (std::fs::read_to_string(&path).ok(), path)
+        }
+    };
+    let shown = path.display().to_string();
+    let file = File::parse(text.as_deref().unwrap_or_default()).with_context(|| format!("{shown} cannot be used"))?;
+    Ok((file, shown))
 }
 
 fn shown_path(p: &Path) -> String {

@@ -102,3 +102,60 @@ fn the_public_address_follows_the_listener() {
     let s = resolve("public_url = \"https://ci.example.org/\"", &[], ServeFlags::default()).expect("resolves");
     assert_eq!(s.public_url(([127, 0, 0, 1], 1).into()), "https://ci.example.org");
 }
+
+#[test]
+fn an_agent_knows_its_server_by_the_same_ranks() {
+    let none = GlobalFlags::default();
+    let env = |name: &str| match name {
+        "CARACAL_SERVER" => Some("https://ci.example.org".to_owned()),
+        "CARACAL_LABELS" => Some("pool=slow".to_owned()),
+        "CARACAL_TOKEN" => Some("agt_x\n".to_owned()),
+        _ => None,
+    };
+    let flags = AgentFlags {
+        labels: vec!["pool=fast".into(), "gpu=yes".into()],
+        slots: Some("3".into()),
+        ..AgentFlags::default()
+    };
+    let got = AgentSettings::resolve(&none, &flags, &env).expect("resolves");
+    assert_eq!(got.server.url, "wss://ci.example.org/agent");
+    assert_eq!((got.token.as_deref(), got.shared.slots), (Some("agt_x"), 3));
+    assert_eq!(got.labels.len(), 2);
+    assert_eq!(got.labels["pool"], "fast");
+    for (flags, want) in [
+        (
+            AgentFlags {
+                labels: vec!["fast".into()],
+                ..flags.clone()
+            },
+            "is not a label",
+        ),
+        (
+            AgentFlags {
+                name: Some("a b".into()),
+                ..flags.clone()
+            },
+            "cannot be an agent's name",
+        ),
+        (
+            AgentFlags {
+                server: Some("ci".into()),
+                ..flags.clone()
+            },
+            "is no server address",
+        ),
+        (
+            AgentFlags {
+                slots: Some("0".into()),
+                ..flags
+            },
+            "1 to 1000",
+        ),
+    ] {
+        let e = format!(
+            "{:#}",
+            AgentSettings::resolve(&none, &flags, &env).expect_err("refused")
+        );
+        assert!(e.contains(want), "{e}");
+    }
+}

@@ -94,7 +94,9 @@ fn is_html(_: StatusCode, _: Version, headers: &HeaderMap, extensions: &Extensio
 struct Secret;
 
 async fn secretive(request: Request, next: Next) -> Response {
-    let shows = ["/me", "/setup"].iter().any(|p| request.uri().path().starts_with(p));
+    let shows = ["/me", "/setup", "/agents/new"]
+        .iter()
+        .any(|p| request.uri().path().starts_with(p));
     let mut response = next.run(request).await;
     if shows {
         response.extensions_mut().insert(Secret);

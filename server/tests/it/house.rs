@@ -156,7 +156,7 @@ impl House {
                 readiness: Arc::new(Always),
             }),
         };
-        let router = web::router(web.clone(), web::agent::router(engine.dispatch.clone()));
+        let router = web::router(web.clone(), web::agent::router(engine.dispatch.clone(), &[]));
         Self {
             dir,
             engine,

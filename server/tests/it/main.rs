@@ -15,5 +15,6 @@ mod matrix_table;
 mod paths;
 mod problems;
 mod ranges;
+mod remote;
 mod sign_in;
 mod sockets;

@@ -17,6 +17,7 @@ pub struct Cast {
     pub admin: String,
     work: Work,
     agent: i64,
+    agent_token: i64,
 }
 
 impl Cast {
@@ -47,6 +48,9 @@ impl Cast {
             };
             tokens.push((*actor, token));
         }
+        let made = house.post("/api/v1/agents/tokens", &admin, &json!({})).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let agent_token = made.json()["id"].as_i64().unwrap();
         let work = house.work(&admin, "app").await;
         Self {
             house,
@@ -54,6 +58,7 @@ impl Cast {
             admin,
             work,
             agent: agent.0,
+            agent_token,
         }
     }
 
@@ -67,6 +72,7 @@ impl Cast {
             ("{job}", w.job),
             ("{step}", w.step),
             ("{agent}", self.agent),
+            ("{agent_token}", self.agent_token),
         ] {
             out = out.replace(name, &id.to_string());
         }

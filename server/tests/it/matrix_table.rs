@@ -79,6 +79,10 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
         r#"{"version":0,"availability":"active"}"#,
         Admin,
     ),
+    ("GET", "/agents/{agent}/events", "", Read),
+    ("GET", "/agents/tokens", "", Admin),
+    ("POST", "/agents/tokens", r#"{"labels":{"pool":"fast"}}"#, Admin),
+    ("GET", "/agents/tokens/{agent_token}", "", Admin),
     ("GET", "/events", "", Read),
     ("GET", "/me", "", Anybody),
     ("GET", "/users", "", Admin),
@@ -91,6 +95,8 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("GET", "/tokens", "", Read),
     ("POST", "/tokens", r#"{"name":"another"}"#, Own),
     ("DELETE", "/tokens/999999", "", Own),
+    ("DELETE", "/agents/999999", "", Admin),
+    ("DELETE", "/agents/tokens/999999", "", Admin),
     ("DELETE", "/plans/{doomed}", "", Write),
 ];
 
@@ -127,6 +133,12 @@ pub const FUNCTIONS: &[(&str, &str, Takes)] = &[
     ("/ui/plans/delete", "plan={doomed}", Write),
     ("/ui/agents/list", "", Read),
     ("/ui/agents/patch", "agent={agent}&version=0&availability=active", Admin),
+    ("/ui/agents/get", "agent={agent}", Read),
+    ("/ui/agents/edit", "agent={agent}&version=0", Admin),
+    ("/ui/agents/remove", "agent=999999", Admin),
+    ("/ui/agents/add", "token={agent_token}", Admin),
+    ("/ui/agents/tokens/create", "minutes=5", Admin),
+    ("/ui/agents/tokens/revoke", "token=999999", Admin),
     ("/ui/tokens/list", "", Read),
     ("/ui/tokens/create", "name=another", Own),
     ("/ui/tokens/revoke", "token=999999", Own),
@@ -145,6 +157,9 @@ pub const PAGES: &[(&str, &str, Takes)] = &[
     ("/plans/{id}/delete", "/plans/{plan}/delete", Read),
     ("/tasks/{id}", "/tasks/{task}", Read),
     ("/agents", "/agents", Read),
+    ("/agents/new", "/agents/new", Admin),
+    ("/agents/{id}", "/agents/{agent}", Read),
+    ("/agents/{id}/remove", "/agents/{agent}/remove", Read),
     ("/me", "/me", Anybody),
 ];
 

@@ -57,6 +57,13 @@ pub enum Event {
         /// The hold it should have had.
         epoch: i64,
     },
+    /// An admin removed the agent that holds the attempt.
+    AgentRemoved {
+        /// Which.
+        attempt: AttemptId,
+        /// The hold it has.
+        epoch: i64,
+    },
     /// Time and grace of an attempt have passed and its agent did not confirm the end.
     DeadlinePassed {
         /// Which.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 pub(super) const LEASE_ENDED: &str = "The agent was not heard again before its lease ended.";
 pub(super) const FORGOTTEN: &str = "The agent came back without this job.";
+pub(super) const REMOVED: &str = "Its agent was removed while it held this job.";
 pub(super) const UNASKED: &str = "The agent stopped it without being asked.";
 pub(super) const NOT_REACHED: &str = "Skipped: the job ended before it.";
 

@@ -44,6 +44,7 @@ pub fn step(state: &mut TaskState, event: Event, now: Timestamp) -> Result<Vec<E
         Event::AbortAsked { by } => abort_asked(state, &by, now),
         Event::LeaseExpired { attempt } => lease_expired(state, attempt, now),
         Event::AgentForgot { attempt, epoch } => agent_forgot(state, Fence { attempt, epoch }, now),
+        Event::AgentRemoved { attempt, epoch } => agent_removed(state, Fence { attempt, epoch }, now),
         Event::DeadlinePassed { attempt } => deadline_passed(state, attempt, now),
         Event::SourceFailed { reason } => source_failed(state, reason, now),
     }
@@ -197,6 +198,26 @@ fn agent_forgot(state: &mut TaskState, fence: Fence, now: Timestamp) -> Result<V
         (Desired::Run, _) => End::of(Outcome::Lost, Some(reason::FORGOTTEN.into())),
     };
     let mut effects = Vec::new();
+    settle::end_attempt(state, index, end, now, &mut effects);
+    Ok(effects)
+}
+
+/// The agent may run it on until its lease ends: it is told to forget it, and may not hear that.
+fn agent_removed(state: &mut TaskState, fence: Fence, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+    let (index, agent) = held(state, fence.attempt)?;
+    let job = &state.jobs[index];
+    if job.attempt.epoch != fence.epoch {
+        return Err(Refused::Stale);
+    }
+    let until = job.attempt.lease_until.unwrap_or(now).max(now);
+    let end = match job.desired {
+        Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
+        Desired::Run => End {
+            not_before: Some(until.plus(RESTART_MARGIN_MS)),
+            ..End::of(Outcome::Lost, Some(reason::REMOVED.into()))
+        },
+    };
+    let mut effects = vec![Effect::Forget { agent, fence }];
     settle::end_attempt(state, index, end, now, &mut effects);
     Ok(effects)
 }

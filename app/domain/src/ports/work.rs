@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** a method that changes something says in its answer what it became.
 
-use crate::agent::{AgentView, PatchAgent};
+use crate::agent::{AgentTokenView, AgentTokenWish, AgentView, NewAgentToken, PatchAgent};
 use crate::auth::Viewer;
 use crate::event::{Event, Topic};
 use crate::page::{Page, PageQuery};
 use crate::plan::view::{NewPlan, PlanCheck, PlanSummary, PlanView, RevisionView, SavePlan};
 use crate::queue::{QueueFigures, QueueItem, QueueView};
 use crate::task::{AttemptView, CauseKind, RunPlan, TaskQuery, TaskView};
-use crate::{AgentId, JobId, PlanId, Result, TaskId};
+use crate::{AgentId, AgentTokenId, JobId, PlanId, Result, TaskId};
 use async_trait::async_trait;
 
 /// Plans.
@@ -85,8 +85,20 @@ pub trait Agents: Send + Sync {
     async fn list(&self, viewer: &Viewer) -> Result<Vec<AgentView>>;
     /// One agent.
     async fn get(&self, viewer: &Viewer, id: AgentId) -> Result<AgentView>;
-    /// Pauses, resumes or drains it.
+    /// Pauses, resumes, drains, renames or labels it. Admins.
     async fn patch(&self, viewer: &Viewer, id: AgentId, patch: PatchAgent) -> Result<AgentView>;
+    /// Removes it: its credential is void. `Conflict` while it runs something, unless `force`: that is lost then. Admins.
+    async fn remove(&self, viewer: &Viewer, id: AgentId, force: bool) -> Result<()>;
+    /// What became of its connection and who changed it, newest first.
+    async fn events(&self, viewer: &Viewer, id: AgentId, limit: u32) -> Result<Vec<Event>>;
+    /// Tokens that may still register agents, newest first. Admins.
+    async fn tokens(&self, viewer: &Viewer) -> Result<Vec<AgentTokenView>>;
+    /// One of them, used up, ended or not; nothing of one that was revoked. Admins.
+    async fn token(&self, viewer: &Viewer, id: AgentTokenId) -> Result<AgentTokenView>;
+    /// Makes a token that registers agents. Admins.
+    async fn create_token(&self, viewer: &Viewer, wish: AgentTokenWish) -> Result<NewAgentToken>;
+    /// Revokes one; the agents it registered stay. Admins.
+    async fn revoke_token(&self, viewer: &Viewer, id: AgentTokenId) -> Result<()>;
 }
 
 /// News.

@@ -6,8 +6,8 @@ use super::api::{AgentsView, PatchAgent, list_agents};
 use super::row::row;
 use super::state::lead;
 use crate::address::address;
-use crate::components::{Blank, ErrorNote, Favicon, Loaded, Note, Page, Rows, Sign};
-use crate::layout::use_me;
+use crate::components::{Blank, ButtonKind, ErrorNote, Favicon, LinkButton, Loaded, Note, Page, Rows, Sign};
+use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
 use crate::memo::memo;
 use crate::wire::{Deed, Source};
@@ -108,9 +108,16 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
     });
     let failed = move || acts.patch.error().map(|error| view! { <ErrorNote error/> });
     let now = Signal::derive(move || data.with(|d| d.now));
+    let add = view! {
+        <IfMay action=Action::Administer>
+            <LinkButton href="/agents/new" kind=ButtonKind::Primary icon="plus">
+                "Add an agent"
+            </LinkButton>
+        </IfMay>
+    };
     view! {
         <Favicon sign/>
-        <Page title heading="Agents" lead=lead>
+        <Page title heading="Agents" lead=lead acts=add.into_any()>
             {failed} <AwayNote data/>
             <div class="filterbar">
                 <nav class="viewtabs" aria-label="Which agents">
@@ -136,7 +143,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
                             <th scope="col">"State"</th>
                             <th scope="col">"Labels"</th>
                             <th scope="col">"Slots and what runs"</th>
-                            <th scope="col">"Machine"</th>
+                            <th scope="col">"Load"</th>
                             <th class="num" scope="col">"Heard"</th>
                             <th scope="col"><span class="sr-only">"Actions"</span></th>
                         </tr>

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** its row can be linked to as `#agent-ID`.
 
+use super::acts::{Shown, pause, resume};
 use super::list::Acts;
-use super::state::look;
-use crate::components::ActionForm;
-use crate::components::{Ago, Elapsed, Icon, Menu, Meter, SlotMarks, Status};
+use super::state::{look, why};
+use crate::components::{Ago, ButtonKind, Elapsed, Icon, Meter, SlotMarks, Status};
 use domain::Timestamp;
-use domain::agent::{AgentView, Facts, SlotView};
-use domain::status::{AgentStatus, Availability, ExecutorKind};
+use domain::agent::{AgentView, SlotView};
+use domain::status::{Availability, ExecutorKind};
 use leptos::prelude::*;
 
 pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
@@ -18,11 +18,7 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
         .iter()
         .map(|(k, v)| view! { <span class="chip chip-mono">{format!("{k}={v}")}</span> })
         .collect();
-    let note = a
-        .note
-        .clone()
-        .filter(|_| a.availability != Availability::Active)
-        .map(|n| format!("“{n}”"));
+    let why = why(&a);
     let busy = i64::try_from(a.running.len()).unwrap_or(i64::MAX);
     let running: Vec<_> = a.running.iter().cloned().map(|s| slot(s, now)).collect();
     let idle = running
@@ -35,13 +31,13 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
                     <span class="text-ink-3 inline-flex">
                         <Icon name="server"/>
                     </span>
-                    {a.name.clone()}
+                    <a href=format!("/agents/{}", a.id)>{a.name.clone()}</a>
                 </span>
                 <span class="t2">{kind(&a)}</span>
             </td>
             <td role="cell" class="c-side min-[1180px]:w-[14%]">
                 <Status look/>
-                {note.map(|n| view! { <span class="t2 max-md:justify-end">{n}</span> })}
+                {why.map(|w| view! { <span class="t2 max-md:justify-end">{w}</span> })}
             </td>
             <td role="cell" class="c-wide min-[900px]:w-[18%]">
                 <span class="flex flex-wrap gap-1">{labels}</span>
@@ -53,7 +49,7 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
                 </div>
                 <div class="grid text-small mt-0.5">{running} {idle}</div>
             </td>
-            <td role="cell" class="c-wide max-[899px]:pt-1! min-[1180px]:w-[15%]">{machine(&a.facts)}</td>
+            <td role="cell" class="c-wide max-[899px]:pt-1! min-[1180px]:w-[15%]">{load(&a)}</td>
             <td role="cell" class="num c-cell text-ink-3 max-[899px]:text-start!" data-label="heard">
                 {a.seen_at.map(|at| view! { <Ago at now/> })}
             </td>
@@ -64,7 +60,7 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
 }
 
 /// Version and how it runs steps.
-fn kind(a: &AgentView) -> String {
+pub(super) fn kind(a: &AgentView) -> String {
     let how = match (&a.facts.engine, a.facts.executors.first()) {
         (Some(engine), _) => engine.clone(),
         (None, Some(ExecutorKind::Process)) if a.facts.landlock => "processes, confined".into(),
@@ -72,14 +68,15 @@ fn kind(a: &AgentView) -> String {
         (None, Some(e)) => e.to_string(),
         (None, None) => return a.facts.version.clone(),
     };
-    if a.facts.version.is_empty() {
-        how
-    } else {
-        format!("{}, {how}", a.facts.version)
+    let version = &a.facts.version;
+    match version.as_str() {
+        "" => how,
+        v if v != env!("CARGO_PKG_VERSION") => format!("{v} (not the server's version), {how}"),
+        v => format!("{v}, {how}"),
     }
 }
 
-fn slot(s: SlotView, now: Timestamp) -> impl IntoView {
+pub(super) fn slot(s: SlotView, now: Timestamp) -> impl IntoView {
     view! {
         <span class="inl whitespace-nowrap">
             <a class="alink trunc" href=format!("/tasks/{}", s.task_id)>
@@ -93,26 +90,36 @@ fn slot(s: SlotView, now: Timestamp) -> impl IntoView {
     }
 }
 
-/// Cores, memory and how full the disk is, as far as the agent says.
-fn machine(f: &Facts) -> impl IntoView {
-    let size = (f.cpus > 0).then(|| format!("{} cores, {}", f.cpus, bytes(f.memory)));
-    let disk = (f.disk_total > 0).then(|| {
-        let used = f.disk_total.saturating_sub(f.disk_free);
-        let percent = u32::try_from(u128::from(used) * 100 / u128::from(f.disk_total)).unwrap_or(100);
-        let free = format!("{} free", bytes(f.disk_free));
+/// How busy cores, memory and disk are, as far as the agent says.
+pub(super) fn load(a: &AgentView) -> impl IntoView + use<> {
+    let f = &a.facts;
+    let share = |part: u64, whole: u64| u32::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).unwrap_or(100);
+    let free = a.load.map_or(f.disk_free, |l| l.disk_free);
+    let cores = a.load.map(|l| {
         view! {
-            <span title=free>
-                <Meter label="Disk" percent/>
+            <span title=format!("{} cores", f.cpus)>
+                <Meter label="CPU" percent=l.cpu_percent/>
             </span>
         }
     });
-    view! {
-        <span class="block text-small text-ink-2">{size}</span>
-        {disk}
-    }
+    let memory = a.load.filter(|_| f.memory > 0).map(|l| {
+        view! {
+            <span title=format!("{} of {}", bytes(l.memory_used), bytes(f.memory))>
+                <Meter label="Mem" percent=share(l.memory_used, f.memory)/>
+            </span>
+        }
+    });
+    let disk = (f.disk_total > 0).then(|| {
+        view! {
+            <span title=format!("{} free", bytes(free))>
+                <Meter label="Disk" percent=share(f.disk_total.saturating_sub(free), f.disk_total)/>
+            </span>
+        }
+    });
+    view! { <span class="grid w-max">{cores} {memory} {disk}</span> }
 }
 
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     const GIB: u64 = 1 << 30;
     if n >= GIB {
         format!("{} GB", (n + GIB / 2) / GIB)
@@ -121,47 +128,12 @@ fn bytes(n: u64) -> String {
     }
 }
 
-fn menu(a: &AgentView, acts: Acts) -> impl IntoView {
-    let (id, version, name) = (a.id, a.version, a.name.clone());
-    let (active, away) = (a.availability == Availability::Active, a.status == AgentStatus::Offline);
-    let hidden = move |availability: Availability| {
-        view! {
-            <input type="hidden" name="agent" value=id.0/>
-            <input type="hidden" name="version" value=version/>
-            <input type="hidden" name="availability" value=availability.as_str()/>
-        }
-    };
-    let name = StoredValue::new(name);
+fn menu(a: &AgentView, acts: Acts) -> impl IntoView + use<> {
+    let shown = Shown::of(a);
     move || {
-        let name = name.get_value();
-        acts.may.get().then(|| {
-            if active {
-                let note = format!("pause-note-{id}");
-                view! {
-                    <Menu label=format!("Pause {name}") icon="ellipsis" body="pop-body p-3 w-72">
-                        <ActionForm action=acts.patch attr:class="grid gap-3">
-                            {hidden(Availability::Paused)}
-                            <div class="field">
-                                <label for=note.clone()>"Note, shown on every job that waits for it"</label>
-                                <input id=note class="input input-sm" name="note" maxlength="200"/>
-                            </div>
-                            <p class="text-small text-ink-3">
-                                {if away { "It takes no job when it comes back." } else { "What runs there goes on. It takes nothing new." }}
-                            </p>
-                            <button class="btn btn-sm btn-primary justify-center" type="submit">"Pause it"</button>
-                        </ActionForm>
-                    </Menu>
-                }
-                .into_any()
-            } else {
-                view! {
-                    <ActionForm action=acts.patch>
-                        {hidden(Availability::Active)}
-                        <button class="btn btn-line btn-xs" type="submit" aria-label=format!("Resume {name}")>"Resume"</button>
-                    </ActionForm>
-                }
-                .into_any()
-            }
+        acts.may.get().then(|| match shown.availability {
+            Availability::Active => pause(shown.clone(), acts.patch, true),
+            _ => resume(shown.clone(), acts.patch, ButtonKind::Row),
         })
     }
 }

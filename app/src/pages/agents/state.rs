@@ -19,7 +19,9 @@ pub fn look(a: &AgentView) -> Look {
         (AgentStatus::Unreachable, _) => look("unreachable", "unplug", "st st-lost"),
         (AgentStatus::Offline, _) => look("offline", "unplug", "st st-waiting"),
         (_, Availability::Paused) => look("paused", "circle-pause", "st st-waiting"),
+        (_, Availability::Draining) if a.running.is_empty() => look("drained", "circle-pause", "st st-waiting"),
         (_, Availability::Draining) => look("draining", "circle-pause", "st st-waiting"),
+        (AgentStatus::Online, Availability::Active) if a.leaving => look("stopping", "circle-pause", "st st-waiting"),
         (AgentStatus::Online, Availability::Active) if a.running.is_empty() => {
             look("idle", "circle-check", "st st-passed")
         }
@@ -31,6 +33,25 @@ pub fn look(a: &AgentView) -> Look {
             turns: true,
         },
     }
+}
+
+/// Why it stands so: by whom, until when, with which note; `None` when there is nothing to say.
+pub fn why(a: &AgentView) -> Option<String> {
+    if a.availability == Availability::Active {
+        return None;
+    }
+    let by = a.paused_by.as_ref().map(|by| format!("by {by}"));
+    let until = a.paused_until.map(|at| {
+        let c = at.civil();
+        format!("until {:02}-{:02} {:02}:{:02} UTC", c.month, c.day, c.hour, c.minute)
+    });
+    let note = a.note.as_ref().map(|n| format!("“{n}”"));
+    let when: Vec<_> = [by, until].into_iter().flatten().collect();
+    let words: Vec<_> = [Some(when.join(" ")).filter(|w| !w.is_empty()), note]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!words.is_empty()).then(|| words.join(": "))
 }
 
 /// The page's sentence.
@@ -77,10 +98,18 @@ mod tests {
             status,
             availability,
             note: None,
+            paused_by: None,
+            paused_until: None,
+            leaving: false,
+            builtin: false,
             labels: Default::default(),
+            labels_set: Default::default(),
             slots: 2,
+            slots_reported: 2,
             running: vec![],
             facts: Facts::default(),
+            load: None,
+            clock_off_ms: None,
             seen_at: None,
             created_at: Timestamp(0),
             version: 1,
@@ -94,7 +123,7 @@ mod tests {
         for (status, availability, want) in [
             (Online, Active, "idle"),
             (Online, Paused, "paused"),
-            (Online, Draining, "draining"),
+            (Online, Draining, "drained"),
             (Unreachable, Paused, "unreachable"),
             (Offline, Active, "offline"),
         ] {

@@ -118,7 +118,7 @@ fn row(item: RunningItem, now: Timestamp, acts: Acts) -> AnyView {
                         view! {
                             <span class="inl text-ink-2">
                                 <Icon name="server"/>
-                                <a class="hover:underline" href=format!("/agents#agent-{}", a.id)>
+                                <a class="hover:underline" href=format!("/agents/{}", a.id)>
                                     {a.name}
                                 </a>
                             </span>

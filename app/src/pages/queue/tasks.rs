@@ -132,7 +132,7 @@ fn row(t: TaskView, now: Timestamp, acts: Acts) -> AnyView {
                 {t.agent
                     .map(|a| {
                         view! {
-                            <a class="hover:underline text-ink-2" href=format!("/agents#agent-{}", a.id)>
+                            <a class="hover:underline text-ink-2" href=format!("/agents/{}", a.id)>
                                 {a.name}
                             </a>
                         }

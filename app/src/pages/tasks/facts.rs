@@ -67,7 +67,7 @@ pub fn Facts(data: Signal<TaskPage>) -> impl IntoView {
                 {t.author.map(|a| view! { <span><Icon name="user"/>{a}</span> })}
                 <span><Icon name=cause_icon(t.cause.kind)/>{cause}</span>
                 {t.agent.map(|a| view! {
-                    <span><Icon name="server"/><a class="alink" href=format!("/agents#agent-{}", a.id)>{a.name}</a></span>
+                    <span><Icon name="server"/><a class="alink" href=format!("/agents/{}", a.id)>{a.name}</a></span>
                 })}
                 <span><Icon name="clock"/><span>{when}</span></span>
                 {took.map(|took| view! { <span><Icon name="timer"/>{took}</span> })}

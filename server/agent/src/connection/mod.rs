@@ -5,20 +5,27 @@
 
 mod backoff;
 mod lease;
+mod register;
 mod session;
 mod socket;
+mod tls;
 
 pub use lease::Lease;
+pub use register::{Registration, register};
+pub use tls::check_authorities;
 
+use crate::end::End;
 use crate::facts::Reported;
 use crate::outbox::Outbox;
 use crate::worker::{Why, Worker};
 use backoff::Backoff;
 use domain::AgentId;
+use domain::agent::Load;
 use domain::label::Labels;
-use protocol::{FromAgent, ToAgent, VERSIONS};
+use protocol::{FromAgent, RefusalCode, ToAgent, VERSIONS};
 use rand::SeedableRng;
 use session::Session;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -32,6 +39,8 @@ const GREETING: Duration = Duration::from_secs(10);
 pub(crate) struct Endpoint {
     /// As `ws://127.0.0.1:7420/agent`.
     pub server: String,
+    /// A file of certificate authorities beside those of the system.
+    pub ca: Option<PathBuf>,
     /// Which agent.
     pub agent: AgentId,
     /// Its proof.
@@ -48,13 +57,14 @@ pub(crate) struct Connection {
     pub outbox: Arc<Outbox>,
     pub worker: Arc<Worker>,
     pub facts: watch::Receiver<Reported>,
+    pub load: watch::Receiver<Load>,
     pub lease: Arc<Lease>,
 }
 
 /// Why no session came to be.
 enum Missed {
-    /// The server does not want us: its sentence.
-    Refused(String),
+    /// The server does not want us: its code and sentence.
+    Refused(RefusalCode, String),
     /// It is not there, or the session broke.
     Broken(anyhow::Error),
 }
@@ -69,7 +79,7 @@ impl Connection {
     /// Connects and serves sessions until `done`; `draining` is told to the server once set.
     ///
     /// # Errors
-    /// When the server refuses the very first greeting: its sentence.
+    /// [`End`] when the server does not know this agent any more, or, at the first greeting, speaks no common version.
     pub async fn run(mut self, draining: CancellationToken, done: CancellationToken) -> anyhow::Result<()> {
         let mut backoff = Backoff::default();
         let mut random = rand::rngs::StdRng::from_os_rng();
@@ -85,8 +95,12 @@ impl Connection {
             let welcomed = session != before;
             match end {
                 Ok(()) => tracing::info!("The server closed the connection."),
-                Err(Missed::Refused(why)) if session == 0 => anyhow::bail!("The server refused this agent: {why}"),
-                Err(Missed::Refused(why)) => tracing::error!("The server refused this agent: {why}"),
+                Err(Missed::Refused(code, why)) => match End::of(code, why.clone()) {
+                    // An agent that has worked waits for the other side to be renewed.
+                    Some(End::Version(_)) if session != 0 => tracing::error!("The server refused this agent: {why}"),
+                    Some(end) => return Err(end.into()),
+                    None => tracing::error!("The server refused this agent: {why}"),
+                },
                 Err(Missed::Broken(e)) if !told || welcomed => {
                     tracing::warn!("The connection to the server is down: {e:#}")
                 }
@@ -108,7 +122,7 @@ impl Connection {
         done: &CancellationToken,
     ) -> Result<(), Missed> {
         let greeting = async {
-            let mut socket = socket::connect(&self.endpoint.server).await?;
+            let mut socket = socket::connect(&self.endpoint.server, self.endpoint.ca.as_deref()).await?;
             let sent_at = Instant::now();
             let facts = self.facts.borrow_and_update().clone();
             let mut labels = facts.labels;
@@ -142,9 +156,10 @@ impl Connection {
                 lease_ms,
             }) => {
                 if !VERSIONS.contains(&version) {
-                    return Err(Missed::Refused(format!(
-                        "it wants protocol version {version}, which this agent does not speak"
-                    )));
+                    return Err(Missed::Refused(
+                        RefusalCode::Version,
+                        format!("It wants protocol version {version}, which this agent does not speak."),
+                    ));
                 }
                 tracing::info!(
                     session,
@@ -164,9 +179,8 @@ impl Connection {
                 }
                 .serve(socket, draining, done)
                 .await
-                .map_err(Missed::Broken)
             }
-            Some(ToAgent::Refused { reason }) => Err(Missed::Refused(reason)),
+            Some(ToAgent::Refused { reason, code }) => Err(Missed::Refused(code, reason)),
             other => Err(anyhow::anyhow!("the server greeted with something else: {other:?}").into()),
         }
     }
@@ -180,7 +194,11 @@ impl Connection {
             ToAgent::Ack { fence, n } => self.with(fence, |held| held.acknowledge(n)),
             ToAgent::Durable { fence, offset } => self.with(fence, |held| held.durable(offset)),
             ToAgent::Rewind { fence, offset } => self.with(fence, |held| held.rewind(offset)),
-            ToAgent::Welcome { .. } | ToAgent::Refused { .. } | ToAgent::Extend | ToAgent::Unknown => {}
+            ToAgent::Welcome { .. }
+            | ToAgent::Registered { .. }
+            | ToAgent::Refused { .. }
+            | ToAgent::Extend
+            | ToAgent::Unknown => {}
         }
     }
 

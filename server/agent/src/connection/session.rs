@@ -3,10 +3,13 @@
 //! **Invariant:** hearing never waits for sending; a server not heard for three heartbeats is gone; every attempt has its
 //! turn to send, however much another has.
 
-use super::Connection;
 use super::socket::{Reader, Socket, Writer};
+use super::{Connection, Missed};
+use crate::clock;
 use crate::outbox::Next;
-use anyhow::bail;
+use anyhow::anyhow;
+use domain::agent::Load;
+use domain::label::Labels;
 use protocol::{FromAgent, ToAgent, encode};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -31,20 +34,20 @@ impl Session<'_> {
     /// Serves it to its end.
     ///
     /// # Errors
-    /// When the connection breaks or the server falls silent.
+    /// When the connection breaks, the server falls silent, or it sends this agent away.
     pub async fn serve(
         self,
         socket: Socket,
         draining: &CancellationToken,
         done: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Missed> {
         let (mut write, mut read) = socket.split();
         let unanswered = Unanswered::default();
         let mut facts = self.connection.facts.clone();
         let connection = &*self.connection;
         let end = tokio::select! {
             end = hear(connection, &mut read, self.heartbeat, self.lease_ms, &unanswered) => end,
-            end = say(connection, &mut write, self.heartbeat, &unanswered, &mut facts, draining) => end,
+            end = say(connection, &mut write, self.heartbeat, &unanswered, &mut facts, draining) => end.map_err(Missed::Broken),
             () = done.cancelled() => Ok(()),
         };
         let _ = timeout(Duration::from_secs(1), write.close()).await;
@@ -58,13 +61,14 @@ async fn hear(
     heartbeat: Duration,
     lease_ms: u64,
     unanswered: &Unanswered,
-) -> anyhow::Result<()> {
+) -> Result<(), Missed> {
     loop {
         let Ok(message) = timeout(heartbeat * 3, read.hear()).await else {
-            bail!("the server was silent for {} ms", (heartbeat * 3).as_millis())
+            return Err(anyhow!("the server was silent for {} ms", (heartbeat * 3).as_millis()).into());
         };
         match message? {
             None => return Ok(()),
+            Some(ToAgent::Refused { reason, code }) => return Err(Missed::Refused(code, reason)),
             Some(ToAgent::Extend) => {
                 let mut unanswered = unanswered.lock().unwrap_or_else(PoisonError::into_inner);
                 if !unanswered.is_empty() {
@@ -86,6 +90,10 @@ async fn say(
 ) -> anyhow::Result<()> {
     let mut beat_at = Instant::now() + heartbeat;
     let mut drained = false;
+    let mut labels = labels_of(connection, facts);
+    // At once: its time tells how far this machine's clock is off.
+    write.text(load_of(connection)).await?;
+    write.flush().await?;
     loop {
         let (more, wake) = turns(connection, write).await?;
         if Instant::now() >= beat_at {
@@ -94,6 +102,7 @@ async fn say(
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(Instant::now());
+            write.text(load_of(connection)).await?;
             write
                 .text(encode(&FromAgent::Heartbeat {
                     running: connection.outbox.running(),
@@ -104,6 +113,11 @@ async fn say(
         if facts.has_changed().unwrap_or(false) {
             let now = facts.borrow_and_update().facts.clone();
             write.text(encode(&FromAgent::Facts(now))).await?;
+            let now = labels_of(connection, facts);
+            if now != labels {
+                write.text(encode(&FromAgent::Labels(now.clone()))).await?;
+                labels = now;
+            }
             write.flush().await?;
         }
         if draining.is_cancelled() && !drained {
@@ -121,6 +135,22 @@ async fn say(
             () = draining.cancelled(), if !drained => {}
         }
     }
+}
+
+/// How busy the machine is, by the last look; the time is that of sending.
+fn load_of(connection: &Connection) -> String {
+    let load = Load {
+        at: clock::now(),
+        ..*connection.load.borrow()
+    };
+    encode(&FromAgent::Load(load))
+}
+
+/// All labels: those of the machine, and over them those it was started with.
+fn labels_of(connection: &Connection, facts: &tokio::sync::watch::Receiver<crate::facts::Reported>) -> Labels {
+    let mut labels = facts.borrow().labels.clone();
+    labels.extend(connection.endpoint.labels.clone());
+    labels
 }
 
 /// Gives every attempt its turn, again and again, as long as one has something; whether there may be more, else when.

@@ -5,5 +5,6 @@
 mod checkout;
 mod ending;
 mod output;
+mod registration;
 mod support;
 mod whole;

@@ -4,7 +4,7 @@ use crate::support::*;
 use domain::agent::Facts;
 use domain::plan::Limits;
 use domain::status::ExecutorKind;
-use protocol::{FromAgent, ToAgent};
+use protocol::{FromAgent, RefusalCode, ToAgent};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,7 @@ async fn a_run_is_told_in_order_with_its_output_and_leaves_nothing() {
     };
     assert_eq!(
         (versions.as_slice(), credential.as_str(), have.len(), *slots),
-        (&[1][..], "secret", 0, 2)
+        (protocol::VERSIONS, "secret", 0, 2)
     );
     assert_eq!(facts.executors, [ExecutorKind::Scripted]);
     assert_eq!((labels["pool"].as_str(), labels["os"].as_str()), ("fast", "linux"));
@@ -211,11 +211,13 @@ async fn a_refused_agent_ends_with_the_servers_sentence() {
     let agent = Agent::start(&server);
     let mut peer = server.greet().await;
     peer.send(&ToAgent::Refused {
-        reason: "its credential is not valid.".into(),
+        reason: "Its credential is not valid.".into(),
+        code: RefusalCode::Credential,
     })
     .await;
-    let error = agent.run.await.unwrap().unwrap_err().to_string();
-    assert_eq!(error, "The server refused this agent: its credential is not valid.");
+    let error = agent.run.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "Its credential is not valid.");
+    assert_eq!(error.downcast_ref::<agent::End>().map(agent::End::exit_code), Some(6));
 }
 
 #[tokio::test]

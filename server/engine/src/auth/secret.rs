@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 /// What every API token begins with, so that scanners for leaked secrets know ours.
 pub const TOKEN_PREFIX: &str = "car_";
+/// What every token that registers agents begins with.
+pub const AGENT_TOKEN_PREFIX: &str = "agt_";
 /// Base-62 digits of 256 bits.
 const BODY: usize = 43;
 /// Base-62 digits of the checksum.
@@ -35,9 +37,18 @@ pub fn session(rng: &mut dyn RngCore) -> String {
 
 /// An API token: `car_`, 256 random bits, a checksum.
 pub fn token(rng: &mut dyn RngCore) -> String {
+    prefixed(TOKEN_PREFIX, rng)
+}
+
+/// A token that registers agents: `agt_`, 256 random bits, a checksum.
+pub fn agent_token(rng: &mut dyn RngCore) -> String {
+    prefixed(AGENT_TOKEN_PREFIX, rng)
+}
+
+fn prefixed(prefix: &str, rng: &mut dyn RngCore) -> String {
     let body = session(rng);
     let check = check(&body);
-    format!("{TOKEN_PREFIX}{body}{check}")
+    format!("{prefix}{body}{check}")
 }
 
 /// A one-time code: 128 random bits.
@@ -50,7 +61,17 @@ pub fn code(rng: &mut dyn RngCore) -> String {
 /// Whether a text has the form of one of our tokens, checksum included.
 #[must_use]
 pub fn well_formed(token: &str) -> bool {
-    let Some(rest) = token.strip_prefix(TOKEN_PREFIX) else {
+    formed(TOKEN_PREFIX, token)
+}
+
+/// Whether a text has the form of a token that registers agents, checksum included.
+#[must_use]
+pub fn agent_well_formed(token: &str) -> bool {
+    formed(AGENT_TOKEN_PREFIX, token)
+}
+
+fn formed(prefix: &str, token: &str) -> bool {
+    let Some(rest) = token.strip_prefix(prefix) else {
         return false;
     };
     rest.len() == BODY + CHECK
@@ -126,6 +147,8 @@ mod tests {
             let other = if &t[at..=at] == "x" { "y" } else { "x" };
             let wrong = format!("{}{other}{}", &t[..at], &t[at + 1..]);
             assert!(!well_formed(&wrong), "{wrong}");
+            let of_agents = agent_token(&mut rng);
+            assert!(agent_well_formed(&of_agents) && !well_formed(&of_agents) && !agent_well_formed(&t));
         }
         for t in [
             "",

@@ -13,7 +13,7 @@ use domain::label::Labels;
 use domain::lifecycle::{Effect, Event, Fence};
 use domain::{AgentId, AttemptId, TaskId};
 use futures::FutureExt;
-use protocol::{Have, ToAgent, VERSIONS};
+use protocol::{Have, ToAgent};
 use sha2::{Digest, Sha256};
 
 /// How a credential is stored: SHA-256, hex. It is 256 random bits, so no slow hash is needed.
@@ -42,22 +42,32 @@ pub(super) struct Agreed {
     pub first: Vec<ToAgent>,
 }
 
+/// What a credential is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// It is this agent's.
+    Good,
+    /// It was this agent's, which an admin removed.
+    Removed,
+    /// It is not.
+    Bad,
+}
+
 /// Whether the credential is the agent's, in constant time.
-pub(super) async fn is_known(store: &Store, agent: AgentId, credential: &str) -> Result<bool> {
-    let Some(stored) = agents::credential(store, agent).await? else {
-        return Ok(false);
+pub(super) async fn proof(store: &Store, agent: AgentId, credential: &str) -> Result<Proof> {
+    let Some((stored, removed)) = agents::credential(store, agent).await? else {
+        return Ok(Proof::Bad);
     };
     let given = credential_hash(credential);
     let differs = stored
         .bytes()
         .zip(given.bytes())
         .fold(stored.len() ^ given.len(), |d, (a, b)| d | usize::from(a ^ b));
-    Ok(differs == 0)
-}
-
-/// The highest version both speak.
-pub(super) fn common(theirs: &[u32]) -> Option<u32> {
-    VERSIONS.iter().copied().find(|v| theirs.contains(v))
+    Ok(match (differs, removed) {
+        (0, false) => Proof::Good,
+        (0, true) => Proof::Removed,
+        _ => Proof::Bad,
+    })
 }
 
 /// What is to be done about one attempt the rows say the agent holds.

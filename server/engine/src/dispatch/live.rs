@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an agent has one connection; a newer one ends the older.
 
+use domain::agent::Load;
 use domain::lifecycle::Fence;
 use domain::{AgentId, AttemptId, StepId};
 use protocol::ToAgent;
@@ -20,6 +21,7 @@ pub(super) struct Peer {
 struct Connected {
     peer: Peer,
     out: mpsc::UnboundedSender<ToAgent>,
+    load: Option<Load>,
 }
 
 #[derive(Default)]
@@ -59,6 +61,7 @@ impl Live {
             Connected {
                 peer: peer.clone(),
                 out,
+                load: None,
             },
         ) {
             old.peer.replaced.cancel();
@@ -81,6 +84,26 @@ impl Live {
         if let Some(c) = self.tables().peers.get(&agent) {
             let _ = c.out.send(message);
         }
+    }
+
+    /// The agent is gone for good: its last message is sent, then its connection ends.
+    pub fn dismiss(&self, agent: AgentId, last: ToAgent) {
+        if let Some(c) = self.tables().peers.remove(&agent) {
+            let _ = c.out.send(last);
+        }
+    }
+
+    /// How busy a connected agent's machine is.
+    pub fn set_load(&self, agent: AgentId, load: Load) {
+        if let Some(c) = self.tables().peers.get_mut(&agent) {
+            c.load = Some(load);
+        }
+    }
+
+    /// How busy each connected agent's machine is.
+    pub fn loads(&self) -> HashMap<AgentId, Load> {
+        let t = self.tables();
+        t.peers.iter().filter_map(|(id, c)| Some((*id, c.load?))).collect()
     }
 
     /// An agent holds an attempt from now on.

@@ -6,6 +6,7 @@
 mod assignment;
 mod hello;
 mod live;
+mod register;
 mod report;
 mod session;
 mod sweep;
@@ -19,11 +20,13 @@ use crate::console::Consoles;
 use crate::queue::Outward;
 use crate::scheduler::place_waiting;
 use crate::store::Store;
+use domain::agent::Load;
 use domain::lifecycle::Effect;
 use domain::{AgentId, AttemptId};
 use futures::FutureExt;
 use live::{Live, Peer};
-use protocol::ToAgent;
+use protocol::{RefusalCode, ToAgent};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +123,28 @@ impl Dispatch {
             Ok(effects) => self.out.send(effects),
             Err(e) => tracing::error!(error = %e, "Cannot place waiting jobs: {e}"),
         }
+    }
+
+    /// How busy each connected agent's machine is, by its last word.
+    #[must_use]
+    pub fn loads(&self) -> HashMap<AgentId, Load> {
+        self.live.loads()
+    }
+
+    /// Acts on effects at once, where what follows must come after them.
+    pub async fn let_go(&self, effects: Vec<Effect>) {
+        self.act(effects).await;
+    }
+
+    /// An agent was removed: its connection ends, and it is told why.
+    pub fn dismiss(&self, agent: AgentId) {
+        self.live.dismiss(
+            agent,
+            ToAgent::Refused {
+                reason: "This agent was removed by an admin.".into(),
+                code: RefusalCode::Removed,
+            },
+        );
     }
 
     async fn act(&self, effects: Vec<Effect>) {

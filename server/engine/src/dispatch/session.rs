@@ -2,16 +2,18 @@
 //!
 //! **Invariant:** whatever arrives together is written together; output is stored before the event that follows it is.
 
-use super::hello::{Hello, common, is_known};
+use super::hello::{Hello, Proof, proof};
 use super::live::Peer;
+use super::register::Wish;
 use super::{Dispatch, translate};
 use crate::console::Appended;
 use crate::store::agents;
 use bytes::Bytes;
 use domain::AgentId;
+use domain::agent::{CLOCK_FAR_MS, Load};
 use domain::status::AgentStatus;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
-use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, ToAgent, decode, encode};
+use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, RefusalCode, ToAgent, VERSIONS, common, decode, encode};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,6 +38,12 @@ pub(super) type Reports = Vec<(Fence, u64, AttemptEvent)>;
 /// What a session keeps for itself.
 pub(super) struct Session {
     pub agent: AgentId,
+    /// Its number.
+    pub number: i64,
+    /// Whether the agent's clock was far off when last looked at; `None` before the first look.
+    clock_far: Option<bool>,
+    /// Whether the agent said that it goes.
+    leaving: bool,
     /// Reports of an end whose output is not all here yet.
     pub unfinished: HashMap<Fence, (u64, AttemptEvent)>,
     /// From where output was asked for again and has not come: once, and once more with each heartbeat, so that a full
@@ -57,56 +65,92 @@ impl Session {
 }
 
 impl Dispatch {
-    /// Serves one connection to its end.
-    pub async fn serve<I, O>(&self, incoming: I, mut outgoing: O)
+    /// Serves one connection from nowhere in particular to its end.
+    pub async fn serve<I, O>(&self, incoming: I, outgoing: O)
     where
         I: Stream<Item = Frame> + Send + Unpin,
         O: Sink<Frame> + Send + Unpin,
     {
-        let mut incoming = incoming;
-        let Ok(Some(Frame::Text(text))) = tokio::time::timeout(HELLO, incoming.next()).await else {
+        self.serve_from("unknown", incoming, outgoing).await;
+    }
+
+    /// Serves one connection from this address to its end.
+    pub async fn serve_from<I, O>(&self, from: &str, mut incoming: I, mut outgoing: O)
+    where
+        I: Stream<Item = Frame> + Send + Unpin,
+        O: Sink<Frame> + Send + Unpin,
+    {
+        let Some(mut first) = first_message(&mut incoming).await else {
             return;
         };
-        let hello = match decode::<FromAgent>(&text) {
-            Ok(FromAgent::Hello {
-                versions,
-                agent,
-                credential,
-                have,
-                facts,
-                labels,
-                slots,
-                ..
-            }) => Hello {
-                versions,
-                agent,
-                credential,
-                have,
-                facts,
-                labels,
-                slots,
-            },
-            _ => return refuse(&mut outgoing, "The first message is not a hello.").await,
-        };
-        match is_known(&self.store, hello.agent, &hello.credential).await {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(agent.id = %hello.agent, "Refused an agent with a wrong credential");
-                return refuse(
-                    &mut outgoing,
-                    "This server does not know this agent, or its credential is wrong.",
-                )
-                .await;
+        if let FromAgent::Register {
+            versions,
+            token,
+            credential,
+            name,
+            hostname,
+        } = first
+        {
+            if common(VERSIONS, &versions).is_none() {
+                return refuse(&mut outgoing, RefusalCode::Version, &no_common(&versions)).await;
             }
-            Err(e) => return refuse(&mut outgoing, &e.public().to_string()).await,
+            let wish = Wish {
+                token,
+                credential,
+                name,
+                hostname,
+            };
+            let answer = match self.register(wish, from).await {
+                Ok(answer) => answer,
+                Err(e) => return refuse(&mut outgoing, RefusalCode::Other, &e.public().to_string()).await,
+            };
+            let refused = matches!(answer, ToAgent::Refused { .. });
+            if send(&mut outgoing, &mut vec![answer]).await.is_err() || refused {
+                let _ = outgoing.close().await;
+                return;
+            }
+            match first_message(&mut incoming).await {
+                Some(next) => first = next,
+                None => return,
+            }
         }
-        let Some(version) = common(&hello.versions) else {
-            let ours = protocol::VERSIONS;
-            let reason = format!(
-                "No common protocol version: the server speaks {ours:?}, the agent {:?}.",
-                hello.versions
-            );
-            return refuse(&mut outgoing, &reason).await;
+        let FromAgent::Hello {
+            versions,
+            agent,
+            credential,
+            have,
+            facts,
+            labels,
+            slots,
+            ..
+        } = first
+        else {
+            return refuse(&mut outgoing, RefusalCode::Other, "The first message is not a hello.").await;
+        };
+        let hello = Hello {
+            versions,
+            agent,
+            credential,
+            have,
+            facts,
+            labels,
+            slots,
+        };
+        match proof(&self.store, hello.agent, &hello.credential).await {
+            Ok(Proof::Good) => {}
+            Ok(Proof::Removed) => {
+                let reason = "This agent was removed by an admin. Empty its data folder to register it anew.";
+                return refuse(&mut outgoing, RefusalCode::Removed, reason).await;
+            }
+            Ok(Proof::Bad) => {
+                tracing::warn!(agent.id = %hello.agent, "Refused an agent with a wrong credential");
+                let reason = "This server does not know this agent, or its credential is wrong.";
+                return refuse(&mut outgoing, RefusalCode::Credential, reason).await;
+            }
+            Err(e) => return refuse(&mut outgoing, RefusalCode::Other, &e.public().to_string()).await,
+        }
+        let Some(version) = common(VERSIONS, &hello.versions) else {
+            return refuse(&mut outgoing, RefusalCode::Version, &no_common(&hello.versions)).await;
         };
         let agent = hello.agent;
         // Joined before the write, so that what is placed in it finds this connection.
@@ -123,19 +167,24 @@ impl Dispatch {
             }
             Err(e) => {
                 self.live.leave(agent, &peer);
-                return refuse(&mut outgoing, &e.public().to_string()).await;
+                return refuse(&mut outgoing, RefusalCode::Other, &e.public().to_string()).await;
             }
         };
         tracing::info!(agent.id = %agent, session = number, "Agent {agent} is connected");
-        let session = Session {
+        let mut session = Session {
             agent,
+            number,
+            clock_far: None,
+            leaving: false,
             unfinished: HashMap::new(),
             asked: HashMap::new(),
             last: HashMap::new(),
         };
-        self.talk(session, &peer, &mut orders, incoming, &mut outgoing).await;
+        let why = self
+            .talk(&mut session, &peer, &mut orders, incoming, &mut outgoing)
+            .await;
         if self.live.leave(agent, &peer) {
-            self.unheard(agent, number).await;
+            self.unheard(&session, why).await;
         }
         let _ = outgoing.close().await;
         tracing::info!(agent.id = %agent, session = number, "Agent {agent} is disconnected");
@@ -143,12 +192,13 @@ impl Dispatch {
 
     async fn talk<I, O>(
         &self,
-        mut session: Session,
+        session: &mut Session,
         peer: &Peer,
         orders: &mut mpsc::UnboundedReceiver<ToAgent>,
         mut incoming: I,
         outgoing: &mut O,
-    ) where
+    ) -> Gone
+    where
         I: Stream<Item = Frame> + Send + Unpin,
         O: Sink<Frame> + Send + Unpin,
     {
@@ -160,30 +210,34 @@ impl Dispatch {
                 biased;
                 () = peer.replaced.cancelled() => {
                     let reason = "A newer connection of this agent has taken over.".to_owned();
-                    answers.push(ToAgent::Refused { reason });
+                    answers.push(ToAgent::Refused { reason, code: RefusalCode::Replaced });
                     let _ = send(outgoing, &mut answers).await;
-                    return;
+                    return Gone::Closed;
                 }
                 n = orders.recv_many(&mut orders_batch, TOGETHER) => {
-                    if n == 0 { return }
+                    if n == 0 { return Gone::Closed }
                     answers.append(&mut orders_batch);
                 }
                 got = tokio::time::timeout(silence, incoming.next()) => {
-                    let Ok(Some(frame)) = got else { return };
+                    let frame = match got {
+                        Ok(Some(frame)) => frame,
+                        Ok(None) => return Gone::Closed,
+                        Err(_) => return Gone::Silent,
+                    };
                     let mut reports: Reports = Vec::new();
-                    if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
+                    if !self.take(session, frame, &mut reports, &mut answers).await { return Gone::Wrong }
                     // Whatever has arrived meanwhile goes into the same write.
                     while reports.len() < TOGETHER {
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
-                        if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
+                        if !self.take(session, frame, &mut reports, &mut answers).await { return Gone::Wrong }
                     }
-                    if !reports.is_empty() && !self.record(&session, reports, &mut answers).await {
-                        return;
+                    if !reports.is_empty() && !self.record(session, reports, &mut answers).await {
+                        return Gone::Wrong;
                     }
                 }
             }
             if send(outgoing, &mut answers).await.is_err() {
-                return;
+                return Gone::Closed;
             }
         }
     }
@@ -234,6 +288,9 @@ impl Dispatch {
                         }
                     }
                     Ok(FromAgent::Facts(facts)) => self.new_facts(session.agent, facts).await,
+                    Ok(FromAgent::Labels(labels)) => self.new_labels(session.agent, labels).await,
+                    Ok(FromAgent::Load(load)) => self.new_load(session, load).await,
+                    Ok(FromAgent::Draining) => self.leaves(session).await,
                     // Unknown kinds are ignored; a second hello means nothing.
                     Ok(_) | Err(_) => {}
                 }
@@ -305,16 +362,102 @@ impl Dispatch {
         }
     }
 
-    async fn unheard(&self, agent: AgentId, session: i64) {
+    async fn new_labels(&self, agent: AgentId, labels: domain::label::Labels) {
         let now = self.clock.now();
+        let written = self.store.write(move |tx| {
+            let labels = labels.clone();
+            async move { agents::set_reported_labels(tx, agent, &labels, now).await }.boxed()
+        });
+        match written.await {
+            Ok(()) => self.place().await,
+            Err(e) => tracing::error!(agent.id = %agent, error = %e, "Cannot note the labels of agent {agent}: {e}"),
+        }
+    }
+
+    /// Load is kept in memory; a row is written only when the agent's clock turns out to be far off, or no longer is.
+    async fn new_load(&self, session: &mut Session, load: Load) {
+        let (agent, now) = (session.agent, self.clock.now());
+        self.live.set_load(agent, load);
+        let off = load.at.since(now);
+        let far = off.saturating_abs() > CLOCK_FAR_MS;
+        if session.clock_far.replace(far) == Some(far) {
+            return;
+        }
+        let off = far.then_some(off);
         let written = self
             .store
-            .write(move |tx| agents::set_status(tx, agent, session, AgentStatus::Unreachable, now).boxed())
+            .write(move |tx| agents::set_clock_off(tx, agent, off, now).boxed());
+        if let Err(e) = written.await {
+            tracing::warn!(agent.id = %agent, error = %e, "Cannot note the clock of agent {agent}: {e}");
+        }
+    }
+
+    async fn leaves(&self, session: &mut Session) {
+        session.leaving = true;
+        let (agent, number, now) = (session.agent, session.number, self.clock.now());
+        let written = self
+            .store
+            .write(move |tx| agents::set_leaving(tx, agent, number, now).boxed());
+        if let Err(e) = written.await {
+            tracing::warn!(agent.id = %agent, error = %e, "Cannot note that agent {agent} takes no more: {e}");
+        }
+    }
+
+    /// The connection is over and no newer one has taken over. An agent that said that it goes and holds nothing has gone.
+    async fn unheard(&self, session: &Session, gone: Gone) {
+        let (agent, number, leaving, now) = (session.agent, session.number, session.leaving, self.clock.now());
+        let silent_ms = self.settings.unreachable_ms;
+        let written = self
+            .store
+            .write(move |tx| {
+                async move {
+                    let done = leaving && agents::held(tx, agent).await?.is_empty();
+                    let (status, why) = match gone {
+                        _ if done => (AgentStatus::Offline, "Its program ended.".to_owned()),
+                        Gone::Closed => (AgentStatus::Unreachable, "Its connection broke.".into()),
+                        Gone::Silent => (
+                            AgentStatus::Unreachable,
+                            format!("Nothing was heard of it for {} s.", silent_ms / 1_000),
+                        ),
+                        Gone::Wrong => (
+                            AgentStatus::Unreachable,
+                            "Its connection was ended: it sent what cannot be.".into(),
+                        ),
+                    };
+                    agents::set_status(tx, agent, number, status, &why, now).await
+                }
+                .boxed()
+            })
             .await;
         if let Err(e) = written {
             tracing::error!(agent.id = %agent, error = %e, "Cannot note that agent {agent} is away: {e}");
         }
     }
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy)]
+enum Gone {
+    /// It broke, was closed, or was taken over.
+    Closed,
+    /// Nothing came for too long.
+    Silent,
+    /// What came cannot be, or could not be written down.
+    Wrong,
+}
+
+/// The first message of a connection; `None` when it does not come in time or is none.
+async fn first_message<I: Stream<Item = Frame> + Unpin>(incoming: &mut I) -> Option<FromAgent> {
+    let Ok(Some(Frame::Text(text))) = tokio::time::timeout(HELLO, incoming.next()).await else {
+        return None;
+    };
+    Some(decode(&text).unwrap_or(FromAgent::Unknown))
+}
+
+fn no_common(theirs: &[u32]) -> String {
+    format!(
+        "No common protocol version: the server speaks {VERSIONS:?}, the agent {theirs:?}. Renew the older of the two."
+    )
 }
 
 async fn send<O: Sink<Frame> + Unpin>(outgoing: &mut O, messages: &mut Vec<ToAgent>) -> Result<(), ()> {
@@ -324,11 +467,12 @@ async fn send<O: Sink<Frame> + Unpin>(outgoing: &mut O, messages: &mut Vec<ToAge
     outgoing.flush().await.map_err(|_| ())
 }
 
-async fn refuse<O: Sink<Frame> + Unpin>(outgoing: &mut O, reason: &str) {
+async fn refuse<O: Sink<Frame> + Unpin>(outgoing: &mut O, code: RefusalCode, reason: &str) {
     let _ = send(
         outgoing,
         &mut vec![ToAgent::Refused {
             reason: reason.to_owned(),
+            code,
         }],
     )
     .await;

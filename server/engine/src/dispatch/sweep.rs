@@ -4,7 +4,7 @@
 
 use super::Dispatch;
 use crate::queue::apply;
-use crate::store::agents::{fade, fading, overdue};
+use crate::store::agents::{fade, fading, overdue, resume_due, resume_due_now};
 use crate::store::tasks::held_back;
 use domain::Timestamp;
 use domain::lifecycle::Event;
@@ -35,6 +35,7 @@ impl Dispatch {
             Ok(false) => {}
             Err(e) => tracing::error!(error = %e, "Cannot look for jobs held back: {e}"),
         }
+        self.resume(now).await;
         self.fade(now.plus(-self.settings.lease_ms), now).await;
         let found = match overdue(&self.store, now, MARGIN_MS + self.settings.grace_ms).await {
             Ok(found) => found,
@@ -64,6 +65,19 @@ impl Dispatch {
                     tracing::error!(attempt.id = %attempt, error = %e, "Cannot end the overdue attempt {attempt}: {e}")
                 }
             }
+        }
+    }
+
+    /// Pauses whose time is over end, and what waited for those agents is handed out.
+    async fn resume(&self, now: Timestamp) {
+        let done = match resume_due(&self.store, now).await {
+            Ok(false) => return,
+            Ok(true) => self.store.write(move |tx| resume_due_now(tx, now).boxed()).await,
+            Err(e) => Err(e),
+        };
+        match done {
+            Ok(()) => self.place().await,
+            Err(e) => tracing::error!(error = %e, "Cannot end pauses whose time is over: {e}"),
         }
     }
 

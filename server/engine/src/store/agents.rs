@@ -2,6 +2,14 @@
 //!
 //! **Invariant:** an agent's session epoch only rises; whoever holds an older one is no longer that agent.
 
+mod change;
+mod news;
+
+pub use change::{
+    Change, change, remove, rename_taken, resume_due, resume_due_now, set_clock_off, set_leaving, set_reported_labels,
+};
+pub use news::news;
+
 use super::tasks_word as word;
 use super::{Error, NewEvent, Result, Store, Tx, on, on_tx};
 use domain::agent::{AgentView, Facts, SlotView};
@@ -20,6 +28,11 @@ struct Row {
     availability: String,
     note: Option<String>,
     slots: i64,
+    slots_reported: i64,
+    leaving: bool,
+    paused_by: Option<String>,
+    paused_until: Option<i64>,
+    clock_off_ms: Option<i64>,
     facts: String,
     labels_reported: String,
     labels_set: String,
@@ -38,8 +51,10 @@ struct Held {
     assigned_at: Option<i64>,
 }
 
-const AGENTS: &str = "SELECT id, name, status, availability, note, slots, facts, labels_reported, labels_set, seen_at, \
-    created_at, version FROM agents WHERE removed_at IS NULL ORDER BY name";
+const AGENTS: &str = "SELECT a.id, a.name, a.status, a.availability, a.note, COALESCE(a.slots_set, a.slots) AS slots, \
+    a.slots AS slots_reported, a.leaving, u.name AS paused_by, a.paused_until, a.clock_off_ms, a.facts, a.labels_reported, \
+    a.labels_set, a.seen_at, a.created_at, a.version FROM agents a LEFT JOIN users u ON u.id = a.paused_by \
+    WHERE a.removed_at IS NULL ORDER BY a.name";
 const HELD: &str = "SELECT a.agent_id, j.task_id, j.id AS job_id, p.name AS plan, j.name AS job, a.assigned_at FROM attempts a \
     JOIN jobs j ON j.id = a.job_id JOIN tasks t ON t.id = j.task_id JOIN plans p ON p.id = t.plan_id \
     WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL ORDER BY a.assigned_at, a.id";
@@ -88,10 +103,18 @@ pub async fn list(store: &Store) -> Result<Vec<AgentView>> {
                 status: word(&r.status, "agents")?,
                 availability: word(&r.availability, "agents")?,
                 labels: r.labels()?,
+                labels_set: r.labels_set()?,
                 facts: r.facts()?,
+                builtin: r.name == BUILTIN,
                 name: r.name,
                 note: r.note,
+                paused_by: r.paused_by,
+                paused_until: r.paused_until.map(Timestamp),
+                leaving: r.leaving,
                 slots: r.slots,
+                slots_reported: r.slots_reported,
+                load: None,
+                clock_off_ms: r.clock_off_ms,
                 seen_at: r.seen_at.map(Timestamp),
                 created_at: Timestamp(r.created_at),
                 version: r.version,
@@ -110,16 +133,21 @@ impl Row {
     fn labels(&self) -> Result<Labels> {
         let mut labels: Labels =
             serde_json::from_str(&self.labels_reported).map_err(|e| Error::corrupt("agents", e))?;
-        let set: Labels = serde_json::from_str(&self.labels_set).map_err(|e| Error::corrupt("agents", e))?;
-        labels.extend(set);
+        labels.extend(self.labels_set()?);
         Ok(labels)
+    }
+    fn labels_set(&self) -> Result<Labels> {
+        serde_json::from_str(&self.labels_set).map_err(|e| Error::corrupt("agents", e))
     }
     fn placed(self, busy: Vec<Busy>) -> Result<Agent> {
         let facts = self.facts()?;
         Ok(Agent {
             id: AgentId(self.id),
             status: word(&self.status, "agents")?,
-            availability: word(&self.availability, "agents")?,
+            availability: match word(&self.availability, "agents")? {
+                Availability::Active if self.leaving => Availability::Draining,
+                other => other,
+            },
             labels: self.labels()?,
             builtin: self.name == BUILTIN,
             name: self.name,
@@ -193,17 +221,18 @@ pub async fn ensure_builtin(tx: &mut Tx, credential_hash: &str, now: Timestamp) 
     Ok(AgentId(id))
 }
 
-/// The hash of an agent's credential; `None` when there is no such agent.
+/// The hash of an agent's credential, and whether the agent was removed; `None` when there never was one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn credential(store: &Store, id: AgentId) -> Result<Option<String>> {
-    let row: Option<Option<String>> = on!(store.db(), p => sqlx::query_scalar(
-        "SELECT credential_hash FROM agents WHERE id = $1 AND removed_at IS NULL").bind(id.0).fetch_optional(p).await?);
-    Ok(row.flatten())
+pub async fn credential(store: &Store, id: AgentId) -> Result<Option<(String, bool)>> {
+    let row: Option<(Option<String>, Option<i64>)> = on!(store.db(), p => sqlx::query_as(
+        "SELECT credential_hash, removed_at FROM agents WHERE id = $1").bind(id.0).fetch_optional(p).await?);
+    Ok(row.and_then(|(hash, removed)| Some((hash?, removed.is_some()))))
 }
 
-/// An agent connected: a new session, its facts, and the event. Answers the session's number.
+/// An agent connected: a new session, its facts, and the event, which says what is not as it was. Answers the session's
+/// number.
 ///
 /// # Errors
 /// When the database fails.
@@ -216,14 +245,18 @@ pub async fn connected(
     now: Timestamp,
 ) -> Result<i64> {
     tx.forget_fleet();
+    let body = news::online(tx, id, facts, labels, slots, now).await?;
     let facts_text = serde_json::to_string(facts).map_err(|e| Error::corrupt("agents", e))?;
     let labels = serde_json::to_string(labels).map_err(|e| Error::corrupt("agents", e))?;
     let epoch: i64 = on_tx!(tx, c => sqlx::query_scalar(
         "UPDATE agents SET epoch = epoch + 1, status = 'online', seen_at = $2, facts = $3, labels_reported = $4, slots = $5, \
-         version_text = $6 WHERE id = $1 RETURNING epoch")
+         version_text = $6, leaving = FALSE WHERE id = $1 RETURNING epoch")
         .bind(id.0).bind(now.0).bind(facts_text).bind(labels).bind(i64::from(slots)).bind(&facts.version)
         .fetch_one(c).await?);
-    tx.emit(event(id, "agent.online", now));
+    tx.emit(NewEvent {
+        body,
+        ..event(id, "agent.online", now)
+    });
     Ok(epoch)
 }
 
@@ -233,17 +266,33 @@ pub async fn connected(
 /// When the database fails.
 pub async fn set_facts(tx: &mut Tx, id: AgentId, facts: &Facts, now: Timestamp) -> Result<()> {
     tx.forget_fleet();
+    let told = news::engine(tx, id, facts).await?;
     let text = serde_json::to_string(facts).map_err(|e| Error::corrupt("agents", e))?;
     on_tx!(tx, c => { sqlx::query("UPDATE agents SET facts = $2 WHERE id = $1").bind(id.0).bind(text).execute(c).await?; });
-    tx.emit(event(id, "agent.changed", now));
+    let (kind, body) = match told {
+        Some(body) => ("agent.engine", body),
+        None => ("agent.changed", event(id, "", now).body),
+    };
+    tx.emit(NewEvent {
+        body,
+        ..event(id, kind, now)
+    });
     Ok(())
 }
 
-/// Sets whether an agent is heard, but only for the session that says so; answers whether that changed anything.
+/// Sets whether an agent is heard, but only for the session that says so; answers whether that changed anything. The
+/// sentence says why, for the event.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_status(tx: &mut Tx, id: AgentId, session: i64, status: AgentStatus, now: Timestamp) -> Result<bool> {
+pub async fn set_status(
+    tx: &mut Tx,
+    id: AgentId,
+    session: i64,
+    status: AgentStatus,
+    why: &str,
+    now: Timestamp,
+) -> Result<bool> {
     tx.forget_fleet();
     let done = on_tx!(tx, c => sqlx::query("UPDATE agents SET status = $3 WHERE id = $1 AND epoch = $2 AND status <> $3")
         .bind(id.0).bind(session).bind(status.as_str()).execute(c).await?.rows_affected());
@@ -253,7 +302,10 @@ pub async fn set_status(tx: &mut Tx, id: AgentId, session: i64, status: AgentSta
             AgentStatus::Unreachable => "agent.unreachable",
             AgentStatus::Offline => "agent.offline",
         };
-        tx.emit(event(id, kind, now));
+        tx.emit(NewEvent {
+            body: serde_json::json!({ "agent_id": id.0, "why": why }),
+            ..event(id, kind, now)
+        });
     }
     Ok(done > 0)
 }
@@ -280,7 +332,10 @@ pub async fn fade(tx: &mut Tx, heard_before: Timestamp, now: Timestamp) -> Resul
         "UPDATE agents SET status = 'offline' WHERE status = 'unreachable' AND (seen_at IS NULL OR seen_at <= $1) RETURNING id")
         .bind(heard_before.0).fetch_all(c).await?);
     for id in &gone {
-        tx.emit(event(AgentId(*id), "agent.offline", now));
+        tx.emit(NewEvent {
+            body: serde_json::json!({ "agent_id": id, "why": "It was not heard for as long as a lease lasts." }),
+            ..event(AgentId(*id), "agent.offline", now)
+        });
     }
     Ok(gone.len())
 }
@@ -339,32 +394,6 @@ pub async fn overdue(store: &Store, now: Timestamp, margin_ms: i64) -> Result<Ve
         .into_iter()
         .map(|(a, t, lease)| (AttemptId(a), TaskId(t), lease.is_some_and(|l| l <= now.0)))
         .collect())
-}
-
-/// Changes whether an agent takes jobs; answers whether the version was the present one.
-///
-/// # Errors
-/// When the database fails.
-pub async fn set_availability(
-    tx: &mut Tx,
-    id: AgentId,
-    version: i64,
-    to: Availability,
-    note: Option<&str>,
-    actor: &str,
-    now: Timestamp,
-) -> Result<bool> {
-    tx.forget_fleet();
-    let done = on_tx!(tx, c => sqlx::query(
-        "UPDATE agents SET availability = $3, note = $4, version = version + 1 WHERE id = $1 AND version = $2 AND removed_at IS NULL")
-        .bind(id.0).bind(version).bind(to.as_str()).bind(note).execute(c).await?.rows_affected());
-    if done > 0 {
-        tx.emit(NewEvent {
-            actor: Some(actor.to_owned()),
-            ..event(id, "agent.changed", now)
-        });
-    }
-    Ok(done > 0)
 }
 
 fn event(id: AgentId, kind: &'static str, at: Timestamp) -> NewEvent {

@@ -96,7 +96,7 @@ impl Tx {
 }
 
 #[derive(sqlx::FromRow)]
-struct EventRow {
+pub(super) struct EventRow {
     seq: i64,
     at: i64,
     kind: String,

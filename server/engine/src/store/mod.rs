@@ -3,6 +3,7 @@
 //! **Invariant:** the store reads no clock and knows no rule; times and ids of others are arguments, and every write goes
 //! through [`Store::write`].
 
+pub mod agent_tokens;
 pub mod agents;
 pub mod audit;
 mod batch;

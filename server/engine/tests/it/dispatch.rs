@@ -36,7 +36,7 @@ async fn a_wrong_credential_or_version_is_refused_in_words(database: Database) {
     let w = World::on(database).await;
     let (id, good) = w.engine.builtin_agent().await.unwrap();
     let mut stranger = FakeAgent::connect(&w.engine, id, "guess", 1, &[], Vec::new()).await;
-    let ToAgent::Refused { reason } = stranger.hear().await else {
+    let ToAgent::Refused { reason, .. } = stranger.hear().await else {
         panic!()
     };
     assert!(reason.contains("credential"), "{reason}");

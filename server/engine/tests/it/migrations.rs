@@ -117,7 +117,7 @@ async fn rows_of_every_table_survive_opening_again(database: Database) {
         engine::store::tasks::views(&store, &ids).await.unwrap().len(),
         ids.len()
     );
-    assert_eq!(engine::store::agents::list(&store).await.unwrap().len(), 1);
+    assert_eq!(engine::store::agents::list(&store).await.unwrap().len(), 2);
     assert_eq!(store.users().await.unwrap().len(), 1);
     assert!(store.event_bounds().await.unwrap().0 > 0);
 }

@@ -161,6 +161,7 @@ async fn a_paused_agent_takes_nothing_and_the_sentence_names_it(database: Databa
         version: seen.version,
         availability: Some(domain::status::Availability::Paused),
         note: Some("disk swap".into()),
+        ..Default::default()
     };
     let paused = agents.patch(&w.ana, agent.id, pause.clone()).await.unwrap();
     let stale = agents.patch(&w.ana, agent.id, pause.clone()).await;
@@ -173,7 +174,7 @@ async fn a_paused_agent_takes_nothing_and_the_sentence_names_it(database: Databa
     let resume = domain::agent::PatchAgent {
         version: paused.version,
         availability: Some(domain::status::Availability::Active),
-        note: None,
+        ..Default::default()
     };
     agents.patch(&w.ana, agent.id, resume).await.unwrap();
     assert_eq!(agent.assignment().await.task, task.id);

@@ -58,7 +58,13 @@ pub fn router(web: &Web) -> Router<Web> {
 
 /// What the local command line needs; its socket brings the identity.
 pub fn local(web: &Web) -> Router<Web> {
-    let table = [users::endpoints(), tokens::endpoints(), me::endpoints()].concat();
+    let table = [
+        users::endpoints(),
+        tokens::endpoints(),
+        agents::token_endpoints(),
+        me::endpoints(),
+    ]
+    .concat();
     guarded(mounted(web, &table), web)
 }
 

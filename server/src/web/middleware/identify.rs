@@ -89,7 +89,7 @@ pub fn has_session_cookie(headers: &HeaderMap, name: &str) -> bool {
 }
 
 /// The address a request comes from: the peer, or what the trusted proxies in front say, read from the right.
-fn origin_of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> String {
+pub fn origin_of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> String {
     let Some(mut at) = peer.map(|p| p.to_canonical()) else {
         return "local".into();
     };

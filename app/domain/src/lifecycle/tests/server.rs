@@ -188,6 +188,27 @@ fn an_assignment_that_never_arrived_is_sent_again() {
 }
 
 #[test]
+fn what_a_removed_agent_holds_is_lost_taken_or_not() {
+    let mut state = task(&[("test", &[], 0)]);
+    assign(&mut state, 1).unwrap();
+    let removed = |epoch| Event::AgentRemoved {
+        attempt: AttemptId(10),
+        epoch,
+    };
+    assert_eq!(step(&mut state, removed(9), at(1)), Err(Refused::Stale));
+    let effects = step(&mut state, removed(1), at(1)).unwrap();
+    assert!(effects.contains(&Effect::Forget {
+        agent: AGENT,
+        fence: fence(1)
+    }));
+    assert_eq!(state.jobs[0].status, JobStatus::Lost);
+    assert_eq!(
+        state.jobs[0].reason.as_deref(),
+        Some("Its agent was removed while it held this job.")
+    );
+}
+
+#[test]
 fn a_lease_is_renewed_and_never_shortened() {
     let mut state = task(&[("test", &[], 0)]);
     assign(&mut state, 1).unwrap();

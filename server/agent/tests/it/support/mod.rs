@@ -62,6 +62,7 @@ impl Agent {
 pub fn config(server: &Server, data: &Path) -> Config {
     Config {
         server: server.url(),
+        ca: None,
         agent: AgentId(1),
         credential: "secret".into(),
         data: data.to_owned(),

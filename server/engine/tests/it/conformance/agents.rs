@@ -8,7 +8,7 @@ use domain::status::{AgentStatus, Availability};
 use domain::{AgentId, AttemptId};
 use engine::queue::apply;
 use engine::store::agents::{
-    all_unheard, connected, credential, ensure_builtin, fleet, fleet_now, heard, held, list, overdue, set_availability,
+    Change, all_unheard, change, connected, credential, ensure_builtin, fleet, fleet_now, heard, held, list, overdue,
     set_facts, set_status,
 };
 use engine::store::tasks::load;
@@ -29,7 +29,10 @@ async fn the_built_in_agent_is_one_and_its_credential_the_last(database: Databas
         ids.push(write(&store, move |tx| ensure_builtin(tx, hash, NOW).boxed()).await);
     }
     assert_eq!(ids[0], ids[1]);
-    assert_eq!(credential(&store, ids[0]).await.unwrap().as_deref(), Some("second"));
+    assert_eq!(
+        credential(&store, ids[0]).await.unwrap(),
+        Some(("second".to_owned(), false))
+    );
     assert_eq!(credential(&store, AgentId(999)).await.unwrap(), None);
 }
 
@@ -44,7 +47,7 @@ async fn a_session_that_is_over_says_nothing_any_more(database: Database) {
         (second, AgentStatus::Unreachable, true),
         (second, AgentStatus::Unreachable, false),
     ] {
-        let changed = write(&store, move |tx| set_status(tx, id, session, to, NOW).boxed()).await;
+        let changed = write(&store, move |tx| set_status(tx, id, session, to, "why", NOW).boxed()).await;
         assert_eq!(changed, want, "{session} {to:?}");
     }
     agent(&store, 1).await;
@@ -110,8 +113,14 @@ async fn a_stale_version_changes_nothing(database: Database) {
         (version, None, false),
         (version + 1, None, true),
     ] {
+        let paused = Change {
+            availability: Some((Availability::Paused, note.map(str::to_owned), None)),
+            actor: ("ana".into(), None),
+            ..Change::default()
+        };
         let done = write(&store, move |tx| {
-            set_availability(tx, id, read_at, Availability::Paused, note, "ana", NOW).boxed()
+            let paused = paused.clone();
+            async move { change(tx, id, read_at, &paused, NOW).await }.boxed()
         })
         .await;
         assert_eq!(done, want, "{read_at}");

@@ -55,23 +55,34 @@ impl FakeAgent {
         labels: &[(&str, &str)],
         have: Vec<Have>,
     ) -> Self {
+        let me = Self::silent(engine, id, "192.0.2.9");
+        me.hello(VERSIONS, credential, slots, labels, have);
+        me
+    }
+
+    /// Connects from an address and says nothing yet.
+    pub fn silent(engine: &Engine, id: AgentId, from: &'static str) -> Self {
         let (to, incoming) = mpsc::unbounded();
-        let (outgoing, from) = mpsc::unbounded();
+        let (outgoing, from_server) = mpsc::unbounded();
         let dispatch = engine.dispatch.clone();
-        let serving = tokio::spawn(async move { dispatch.serve(incoming, outgoing).await });
-        let me = Self {
+        let serving = tokio::spawn(async move { dispatch.serve_from(from, incoming, outgoing).await });
+        Self {
             id,
             to: Some(to),
-            from,
+            from: from_server,
             serving,
             said: HashMap::new(),
             output: HashMap::new(),
             passed_over: Vec::new(),
-        };
+        }
+    }
+
+    /// Says hello.
+    pub fn hello(&self, versions: &[u32], credential: &str, slots: u32, labels: &[(&str, &str)], have: Vec<Have>) {
         let labels = [("os", "linux"), ("arch", "amd64")].iter().chain(labels);
-        me.say(&FromAgent::Hello {
-            versions: VERSIONS.to_vec(),
-            agent: id,
+        self.say(&FromAgent::Hello {
+            versions: versions.to_vec(),
+            agent: self.id,
             credential: credential.to_owned(),
             session: 0,
             have,
@@ -79,7 +90,6 @@ impl FakeAgent {
             labels: labels.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             slots,
         });
-        me
     }
 
     /// Sends a message.
