@@ -60,7 +60,7 @@ for (const mode of modes) {
       // Without a script one looks again; the token itself is gone from the page then.
       await the.api.agentOnline(name);
       await page.getByRole('link', { name: 'Look again' }).click();
-      await page.getByText('The token is not shown again.').waitFor();
+      await page.getByText('the token is used up').waitFor();
       assert.equal((await page.content()).includes('agt_'), false);
     }
     await page.getByText(`${name} is connected: processes`).waitFor();

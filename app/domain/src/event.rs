@@ -36,7 +36,7 @@ pub enum Topic {
     Task(TaskId),
     /// One plan: its tasks and saves.
     Plan(PlanId),
-    /// The agents page.
+    /// The agents pages. Beside what is in the table it hears that loads have changed, from time to time, without a number.
     Agents,
 }
 
@@ -77,7 +77,8 @@ impl Topic {
                     || e.subject == "task" && e.body.get("plan_id").and_then(serde_json::Value::as_i64) == Some(id.0)
             }
             Self::Agents => {
-                e.subject == "agent" || e.subject == "job" && e.body.get("agent_id").is_some_and(|a| !a.is_null())
+                matches!(e.subject.as_str(), "agent" | "load")
+                    || e.subject == "job" && e.body.get("agent_id").is_some_and(|a| !a.is_null())
             }
         }
     }

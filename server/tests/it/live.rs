@@ -4,12 +4,15 @@ mod browser;
 
 use crate::house::{House, Work};
 use browser::{Browser, Heard, listening};
+use domain::agent::Load;
 use domain::auth::Role;
 use domain::console::view::Stream;
 use domain::live::{FromBrowser, FromServer};
 use domain::{AttemptId, Timestamp};
+use engine::clock::Clock as _;
+use engine::dispatch::Frame;
 use futures::SinkExt as _;
-use protocol::Mark;
+use protocol::{FromAgent, Mark};
 use std::net::SocketAddr;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -315,4 +318,59 @@ async fn one_far_behind_is_told_where_the_console_stands_and_never_gets_a_backlo
             _ => {}
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_agents_page_hears_of_loads_and_the_queue_does_not() {
+    let (house, at, token) = house().await;
+    let (id, credential) = house.engine.builtin_agent().await.unwrap();
+    let (to, incoming) = futures::channel::mpsc::unbounded();
+    let (outgoing, mut from) = futures::channel::mpsc::unbounded();
+    let dispatch = house.engine.dispatch.clone();
+    tokio::spawn(async move { dispatch.serve(incoming, outgoing).await });
+    let say = |m: &FromAgent| to.unbounded_send(Frame::Text(protocol::encode(m))).unwrap();
+    say(&FromAgent::Hello {
+        versions: protocol::VERSIONS.to_vec(),
+        agent: id,
+        credential,
+        session: 0,
+        have: vec![],
+        facts: Default::default(),
+        labels: Default::default(),
+        slots: 0,
+    });
+    futures::StreamExt::next(&mut from).await.unwrap();
+    let since = house.engine.store.event_bounds().await.unwrap().0;
+    let mut b = Browser::open(at, &token).await.unwrap();
+    for (id, topic) in [(2, "agents"), (1, "queue")] {
+        let topic = topic.to_owned();
+        b.say(&FromBrowser::Sub { id, topic, since }).await;
+    }
+    // Once the queue is heard, both are followed.
+    house.work(&token, "app").await;
+    assert!(matches!(b.said().await, FromServer::Ev { id: 1, .. }));
+    let rows = house.engine.store.event_bounds().await.unwrap().0;
+    // A first load within the clock's reach writes no row; the number stays what it was.
+    let at = house.clock.now();
+    say(&FromAgent::Load(Load {
+        at,
+        cpu_percent: 7,
+        ..Load::default()
+    }));
+    let event = loop {
+        match b.said().await {
+            // What else the queue has to say.
+            FromServer::Ev { id: 1, event } => assert_ne!(event.subject, "load"),
+            FromServer::Ev { id: 2, event } => break event,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((event.kind.as_str(), event.seq), ("agent.load", since));
+    let seen = house.get(&format!("/api/v1/agents/{id}"), &token).await.json();
+    assert_eq!(seen["load"]["cpu_percent"], 7);
+    assert_eq!(
+        house.engine.store.event_bounds().await.unwrap().0,
+        rows,
+        "no row was written"
+    );
 }

@@ -91,6 +91,8 @@ pub trait Agents: Send + Sync {
     async fn remove(&self, viewer: &Viewer, id: AgentId, force: bool) -> Result<()>;
     /// What became of its connection and who changed it, newest first.
     async fn events(&self, viewer: &Viewer, id: AgentId, limit: u32) -> Result<Vec<Event>>;
+    /// A notice that agents have told how busy they are, for callers of `list`; sees nothing of it.
+    fn loads(&self) -> Box<dyn Wake>;
     /// Tokens that may still register agents, newest first. Admins.
     async fn tokens(&self, viewer: &Viewer) -> Result<Vec<AgentTokenView>>;
     /// One of them, used up, ended or not; nothing of one that was revoked. Admins.

@@ -13,7 +13,7 @@ use super::state::{look, why};
 use crate::components::{
     Ago, ButtonKind, Crumb, ErrorNote, Favicon, LinkButton, Loaded, Note, Page, Sign, SlotMarks, Status, Time,
 };
-use crate::layout::IfMay;
+use crate::layout::{IfMay, use_me};
 use crate::live::{Topic, use_live};
 use crate::memo::memo;
 use crate::wire::{Deed, Source};
@@ -92,8 +92,9 @@ fn Body(data: Signal<AgentPage>) -> impl IntoView {
         </IfMay>
     };
     let failed = move || acts.patch.error().map(|error| view! { <ErrorNote error/> });
-    // The form is made anew only when what stands in it has changed: nobody's pause takes away what someone else writes.
-    let editing = memo(move |_| agent.with(|a| (a.version, a.slots_reported, a.builtin)));
+    // Not `IfMay`, which shows its children anew with each look at the rail: what one writes would be gone.
+    let me = use_me();
+    let may = memo(move |_| me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Administer)));
     view! {
         <Favicon sign/>
         <Page
@@ -104,19 +105,28 @@ fn Body(data: Signal<AgentPage>) -> impl IntoView {
             acts=buttons.into_any()
         >
             {failed} <Warnings agent/> <Machine data/> <Ran data/> <News data/>
-            <IfMay action=Action::Administer>
-                <section class="sect" aria-labelledby="settings">
-                    <div class="sect-head">
-                        <h2 id="settings">"Settings"</h2>
-                        <span class="aside desk">"they win over what the agent reports"</span>
-                    </div>
-                    {move || {
-                        editing.track();
-                        settings::form(agent, acts.edit)
-                    }}
-                </section>
-            </IfMay>
+            {move || may.get().then(|| view! { <Settings agent/> })}
         </Page>
+    }
+}
+
+/// What an admin sets. The form is made anew only when what stands in it has changed: nobody's pause takes away what
+/// someone else writes.
+#[component]
+fn Settings(agent: Memo<AgentView>) -> impl IntoView {
+    let acts = expect_context::<Acts>();
+    let set = memo(move |_| agent.with(|a| (a.name.clone(), a.slots, a.slots_reported, a.labels_set.clone())));
+    view! {
+        <section class="sect" aria-labelledby="settings">
+            <div class="sect-head">
+                <h2 id="settings">"Settings"</h2>
+                <span class="aside desk">"they win over what the agent reports"</span>
+            </div>
+            {move || {
+                set.track();
+                settings::form(agent, acts.edit)
+            }}
+        </section>
     }
 }
 

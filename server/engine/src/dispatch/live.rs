@@ -8,7 +8,7 @@ use domain::{AgentId, AttemptId, StepId};
 use protocol::ToAgent;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// One connection's own mark: tells it apart from its successor, and when to go.
@@ -39,12 +39,16 @@ struct Held {
 }
 
 #[derive(Default)]
-pub(super) struct Live(Mutex<Tables>);
+pub(super) struct Live {
+    tables: Mutex<Tables>,
+    /// How often a load was told.
+    loads: watch::Sender<i64>,
+}
 
 impl Live {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Every change below is one insert or remove: a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new connection of an agent; the old one is told to go.
@@ -98,6 +102,12 @@ impl Live {
         if let Some(c) = self.tables().peers.get_mut(&agent) {
             c.load = Some(load);
         }
+        self.loads.send_modify(|n| *n += 1);
+    }
+
+    /// Follows how often a load was told.
+    pub fn follow_loads(&self) -> watch::Receiver<i64> {
+        self.loads.subscribe()
     }
 
     /// How busy each connected agent's machine is.

@@ -28,7 +28,7 @@ use live::{Live, Peer};
 use protocol::{RefusalCode, ToAgent};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Times and addresses dispatch goes by.
@@ -129,6 +129,12 @@ impl Dispatch {
     #[must_use]
     pub fn loads(&self) -> HashMap<AgentId, Load> {
         self.live.loads()
+    }
+
+    /// Follows how often a load was told.
+    #[must_use]
+    pub fn follow_loads(&self) -> watch::Receiver<i64> {
+        self.live.follow_loads()
     }
 
     /// Acts on effects at once, where what follows must come after them.

@@ -18,6 +18,7 @@ use domain::agent::{AgentTokenView, AgentTokenWish, AgentView, NewAgentToken, Pa
 use domain::auth::{Action, Scope, Via, Viewer, authorize};
 use domain::event::Event;
 use domain::lifecycle::{self, Effect};
+use domain::ports::Wake;
 use domain::status::{AgentStatus, Availability};
 use domain::{AgentId, AgentTokenId, AttemptId, Error, Result, TaskId, Timestamp, UserId};
 use futures::FutureExt;
@@ -258,6 +259,10 @@ impl domain::ports::Agents for AgentsService {
         Ok(agents::news(&self.store, id, limit.clamp(1, 200)).await?)
     }
 
+    fn loads(&self) -> Box<dyn Wake> {
+        Box::new(Loads(self.dispatch.follow_loads()))
+    }
+
     async fn tokens(&self, viewer: &Viewer) -> Result<Vec<AgentTokenView>> {
         self.tokens.list(viewer).await
     }
@@ -272,6 +277,20 @@ impl domain::ports::Agents for AgentsService {
 
     async fn revoke_token(&self, viewer: &Viewer, id: AgentTokenId) -> Result<()> {
         self.tokens.revoke(viewer, id).await
+    }
+}
+
+/// Waits for agents to tell how busy they are.
+struct Loads(tokio::sync::watch::Receiver<i64>);
+
+#[async_trait]
+impl Wake for Loads {
+    async fn next(&mut self) -> i64 {
+        if self.0.changed().await.is_err() {
+            // The engine is closing: nothing will be told any more.
+            std::future::pending::<()>().await;
+        }
+        *self.0.borrow_and_update()
     }
 }
 

@@ -249,7 +249,16 @@ impl Connection {
         let mut now = Vec::new();
         for (id, sub) in &mut self.subscriptions {
             let (topic, last) = (sub.topic, sub.seq);
-            for event in events.iter().filter(|e| e.seq > last && topic.takes(e)) {
+            for event in events.iter().filter(|e| topic.takes(e)) {
+                if event.seq == 0 {
+                    // No row: it takes the place of nothing that is owed, and carries the number known already.
+                    let seq = sub.seq;
+                    sub.owed.get_or_insert_with(|| Event { seq, ..event.clone() });
+                    continue;
+                }
+                if event.seq <= last {
+                    continue;
+                }
                 sub.seq = event.seq;
                 if narrow(topic) {
                     now.push((*id, event.clone()));

@@ -1,11 +1,12 @@
 //! News for all browsers: read once from the table, however many look on.
 //!
-//! **Invariant:** batches come in the order of their numbers and without a hole; a connection that lags is told so.
+//! **Invariant:** batches come in the order of their numbers and without a hole; a connection that lags is told so. What has
+//! the number 0 is no row: it says that something kept in memory has changed, and may be missed.
 
 use domain::auth::{Grant, Role, Via, Viewer};
 use domain::event::Event;
 use domain::ports::Ports;
-use domain::{Error, UserId};
+use domain::{Error, Timestamp, UserId};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -14,6 +15,8 @@ use tokio::sync::broadcast;
 const BATCHES: usize = 256;
 /// Events of one read.
 const PAGE: u32 = 1_000;
+/// How seldom browsers hear that the loads of agents have changed.
+const PULSE: Duration = Duration::from_secs(10);
 
 /// The one reader of news; it begins with the first browser.
 pub(super) struct Feed {
@@ -37,6 +40,7 @@ impl Feed {
             None => {
                 let (feed, first) = broadcast::channel(BATCHES);
                 tokio::spawn(read(self.ports.clone(), feed.clone()));
+                tokio::spawn(pulse(self.ports.clone(), feed.clone()));
                 *out = Some(feed);
                 first
             }
@@ -80,6 +84,26 @@ async fn read(ports: Ports, out: broadcast::Sender<Arc<[Event]>>) {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
+    }
+}
+
+/// Says that loads have changed: at once, then not again for a while.
+async fn pulse(ports: Ports, out: broadcast::Sender<Arc<[Event]>>) {
+    let mut loads = ports.agents.loads();
+    loop {
+        loads.next().await;
+        let changed = Event {
+            seq: 0,
+            at: Timestamp(0),
+            kind: "agent.load".into(),
+            subject: "load".into(),
+            subject_id: 0,
+            task_id: None,
+            actor: None,
+            body: serde_json::Value::Null,
+        };
+        let _ = out.send(Arc::from([changed]));
+        tokio::time::sleep(PULSE).await;
     }
 }
 
