@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the file holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     credential: String,
     agent: Option<AgentId>,
@@ -22,11 +22,16 @@ struct Known {
 }
 
 /// An agent's identity, held by this process.
-#[derive(Debug)]
 pub struct Identity {
     path: PathBuf,
     known: Known,
     _lock: File,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({:?})", self.known.agent)
+    }
 }
 
 impl Identity {

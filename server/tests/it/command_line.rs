@@ -65,6 +65,65 @@ async fn users_and_tokens_are_made_without_a_server() {
 }
 
 #[tokio::test]
+async fn tokens_for_agents_are_made_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    let create = [
+        "agent-token",
+        "create",
+        "--expires",
+        "30m",
+        "--uses",
+        "3",
+        "--label",
+        "pool=fast",
+    ];
+    let made = caracal(dir.path(), &create, "").await;
+    let token = text(&made.stdout);
+    assert!(
+        engine::auth::secret::agent_well_formed(token.trim_end()) && token.ends_with('\n'),
+        "{token} {}",
+        text(&made.stderr)
+    );
+    let listed = text(&caracal(dir.path(), &["agent-token", "list"], "").await.stdout);
+    assert!(
+        listed.starts_with("1 3 of 3 left, until ") && listed.ends_with(", by command line pool=fast\n"),
+        "{listed}"
+    );
+    assert!(
+        caracal(dir.path(), &["agent-token", "revoke", "1"], "")
+            .await
+            .status
+            .success()
+    );
+    assert_eq!(
+        text(&caracal(dir.path(), &["agent-token", "list"], "").await.stdout),
+        ""
+    );
+    for (args, want) in [
+        (vec!["revoke", "1"], "caracal: Registration token 1 does not exist."),
+        (
+            vec!["create", "--uses", "0"],
+            "caracal: uses: A token registers 1 to 1000 agents.",
+        ),
+        (
+            vec!["create", "--expires", "9999d"],
+            "caracal: expires_at: A token ends in the future, within a year.",
+        ),
+        (vec!["create", "--expires", "soon"], "caracal: --expires is `soon`"),
+        (
+            vec!["create", "--label", "fast"],
+            "caracal: --label: `fast` is not a label",
+        ),
+    ] {
+        let out = caracal(dir.path(), &[&["agent-token"][..], &args].concat(), "").await;
+        let line = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{args:?} {line}");
+        assert!(line.starts_with(want) && line.lines().count() == 1, "{args:?}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn beside_a_running_server_its_socket_is_asked() {
     let house = House::new().await;
     let data = house.dir.path().join("data");
@@ -199,7 +258,7 @@ async fn help_and_version_are_answers() {
         format!("caracal {}\n", env!("CARGO_PKG_VERSION"))
     );
     let help = text(&caracal(dir.path(), &["--help"], "").await.stdout);
-    for command in ["serve", "user", "token", "plan"] {
+    for command in ["serve", "agent", "agent-token", "user", "token", "plan"] {
         assert!(help.contains(command), "{help}");
     }
 }

@@ -71,11 +71,21 @@ fn Body(data: Signal<AgentPage>) -> impl IntoView {
     let sign = Signal::derive(move || if away.get() { Sign::Lost } else { Sign::Plain });
     let shown = memo(move |_| agent.with(Shown::of));
     let id = agent.with_untracked(|a| a.id);
+    // The one inside the server comes and goes with it.
+    let removable = memo(move |_| agent.with(|a| !a.builtin || a.status != AgentStatus::Online));
     let buttons = view! {
         <IfMay action=Action::Administer>
-            <LinkButton href=format!("/agents/{id}/remove") kind=ButtonKind::Ghost icon="trash-2">
-                "Remove"
-            </LinkButton>
+            {move || {
+                removable
+                    .get()
+                    .then(|| {
+                        view! {
+                            <LinkButton href=format!("/agents/{id}/remove") kind=ButtonKind::Ghost icon="trash-2">
+                                "Remove"
+                            </LinkButton>
+                        }
+                    })
+            }}
             {move || {
                 let s = shown.get();
                 match s.availability {

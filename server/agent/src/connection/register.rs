@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What an agent asks to be registered with.
-#[derive(Debug, Clone)]
+#[derive(Clone, Copy)]
 pub struct Registration<'a> {
     /// The server's socket, as `wss://ci.example.org/agent`.
     pub server: &'a str,

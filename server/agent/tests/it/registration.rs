@@ -47,7 +47,7 @@ async fn join(url: impl AsRef<str>, ca: Option<&Path>) -> anyhow::Result<(bool, 
 }
 
 fn ended(result: anyhow::Result<(bool, Identity)>) -> (u8, String) {
-    let e = result.err().expect("it was registered");
+    let e = result.expect_err("it was registered");
     let end = e.downcast_ref::<End>().unwrap_or_else(|| panic!("{e:#}"));
     (end.exit_code(), e.to_string())
 }

@@ -10,6 +10,7 @@ mod register;
 mod report;
 mod session;
 mod sweep;
+mod told;
 mod translate;
 
 pub use hello::credential_hash;

@@ -19,7 +19,7 @@ use protocol::{RefusalCode, ToAgent};
 const ANOTHER: &str = "Make another under Agents, Add an agent, or with `caracal agent-token create`.";
 
 /// What an agent asks for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Wish {
     pub token: String,
     pub credential: String,

@@ -5,13 +5,12 @@
 use super::hello::{Hello, Proof, proof};
 use super::live::Peer;
 use super::register::Wish;
+use super::told::Gone;
 use super::{Dispatch, translate};
 use crate::console::Appended;
 use crate::store::agents;
 use bytes::Bytes;
 use domain::AgentId;
-use domain::agent::{CLOCK_FAR_MS, Load};
-use domain::status::AgentStatus;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, RefusalCode, ToAgent, VERSIONS, common, decode, encode};
 use std::collections::HashMap;
@@ -41,9 +40,9 @@ pub(super) struct Session {
     /// Its number.
     pub number: i64,
     /// Whether the agent's clock was far off when last looked at; `None` before the first look.
-    clock_far: Option<bool>,
+    pub clock_far: Option<bool>,
     /// Whether the agent said that it goes.
-    leaving: bool,
+    pub leaving: bool,
     /// Reports of an end whose output is not all here yet.
     pub unfinished: HashMap<Fence, (u64, AttemptEvent)>,
     /// From where output was asked for again and has not come: once, and once more with each heartbeat, so that a full
@@ -361,89 +360,6 @@ impl Dispatch {
             Err(e) => tracing::error!(agent.id = %agent, error = %e, "Cannot note the facts of agent {agent}: {e}"),
         }
     }
-
-    async fn new_labels(&self, agent: AgentId, labels: domain::label::Labels) {
-        let now = self.clock.now();
-        let written = self.store.write(move |tx| {
-            let labels = labels.clone();
-            async move { agents::set_reported_labels(tx, agent, &labels, now).await }.boxed()
-        });
-        match written.await {
-            Ok(()) => self.place().await,
-            Err(e) => tracing::error!(agent.id = %agent, error = %e, "Cannot note the labels of agent {agent}: {e}"),
-        }
-    }
-
-    /// Load is kept in memory; a row is written only when the agent's clock turns out to be far off, or no longer is.
-    async fn new_load(&self, session: &mut Session, load: Load) {
-        let (agent, now) = (session.agent, self.clock.now());
-        self.live.set_load(agent, load);
-        let off = load.at.since(now);
-        let far = off.saturating_abs() > CLOCK_FAR_MS;
-        if session.clock_far.replace(far) == Some(far) {
-            return;
-        }
-        let off = far.then_some(off);
-        let written = self
-            .store
-            .write(move |tx| agents::set_clock_off(tx, agent, off, now).boxed());
-        if let Err(e) = written.await {
-            tracing::warn!(agent.id = %agent, error = %e, "Cannot note the clock of agent {agent}: {e}");
-        }
-    }
-
-    async fn leaves(&self, session: &mut Session) {
-        session.leaving = true;
-        let (agent, number, now) = (session.agent, session.number, self.clock.now());
-        let written = self
-            .store
-            .write(move |tx| agents::set_leaving(tx, agent, number, now).boxed());
-        if let Err(e) = written.await {
-            tracing::warn!(agent.id = %agent, error = %e, "Cannot note that agent {agent} takes no more: {e}");
-        }
-    }
-
-    /// The connection is over and no newer one has taken over. An agent that said that it goes and holds nothing has gone.
-    async fn unheard(&self, session: &Session, gone: Gone) {
-        let (agent, number, leaving, now) = (session.agent, session.number, session.leaving, self.clock.now());
-        let silent_ms = self.settings.unreachable_ms;
-        let written = self
-            .store
-            .write(move |tx| {
-                async move {
-                    let done = leaving && agents::held(tx, agent).await?.is_empty();
-                    let (status, why) = match gone {
-                        _ if done => (AgentStatus::Offline, "Its program ended.".to_owned()),
-                        Gone::Closed => (AgentStatus::Unreachable, "Its connection broke.".into()),
-                        Gone::Silent => (
-                            AgentStatus::Unreachable,
-                            format!("Nothing was heard of it for {} s.", silent_ms / 1_000),
-                        ),
-                        Gone::Wrong => (
-                            AgentStatus::Unreachable,
-                            "Its connection was ended: it sent what cannot be.".into(),
-                        ),
-                    };
-                    agents::set_status(tx, agent, number, status, &why, now).await
-                }
-                .boxed()
-            })
-            .await;
-        if let Err(e) = written {
-            tracing::error!(agent.id = %agent, error = %e, "Cannot note that agent {agent} is away: {e}");
-        }
-    }
-}
-
-/// Why a connection is over.
-#[derive(Debug, Clone, Copy)]
-enum Gone {
-    /// It broke, was closed, or was taken over.
-    Closed,
-    /// Nothing came for too long.
-    Silent,
-    /// What came cannot be, or could not be written down.
-    Wrong,
 }
 
 /// The first message of a connection; `None` when it does not come in time or is none.

@@ -34,7 +34,7 @@ pub fn NewToken(data: Signal<AddView>) -> impl IntoView {
                 <div class="grid grid-cols-2 gap-4">
                     <div class="field">
                         <label for="minutes">"Ends"</label>
-                        <select id="minutes" name="minutes" class="select select-sm">
+                        <select id="minutes" name="minutes" class="select">
                             <option value="15">"in 15 minutes"</option>
                             <option value="60" selected=true>"in an hour"</option>
                             <option value="720">"in 12 hours"</option>
