@@ -387,3 +387,68 @@ async fn a_new_agent_waits_for_a_server_that_is_not_there_yet() {
     signal(&agent, "-TERM").await;
     assert_eq!(done(agent).await.status.code(), Some(0));
 }
+
+/// A script that says where it is and waits for a file.
+fn gated(gate: &Path) -> String {
+    let gate = gate.display();
+    format!("echo before; until [ -e {gate}/open ]; do sleep 0.05; done; echo after")
+}
+
+/// A folder that steps may look into: they see `/tmp` neither as it is nor at all, `/opt` and the like they do.
+fn gate() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("caracal-gate-")
+        .tempdir_in("/dev/shm")
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_drained_program_finishes_what_runs_and_a_killed_one_takes_it_up_again() {
+    let server = Serving::start().await;
+    let token = server.said(&["agent-token", "create"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = server.agent(folder.path(), &["--token", &token]);
+    server.online(1).await;
+    let running = |t: &Value| t["jobs"][0]["steps"][0]["bytes"].as_i64() > Some(0);
+
+    // Killed in the middle: the step goes on, and the next start takes it up.
+    let first = gate();
+    let task = server.run("one", &gated(first.path())).await;
+    server.until(&format!("/tasks/{task}"), running).await;
+    agent.kill().await.unwrap();
+    server.until("/agents/1", |a| a["status"] == "unreachable").await;
+    assert_eq!(server.get(&format!("/tasks/{task}")).await["status"], "running");
+    let agent = server.agent(folder.path(), &[]);
+    server.online(1).await;
+    std::fs::write(first.path().join("open"), "").unwrap();
+    let ended = server
+        .until(&format!("/tasks/{task}"), |t| t["status"] != "running")
+        .await;
+    assert_eq!(ended["status"], "passed", "{ended}");
+
+    // Told to stop in the middle: it finishes, takes nothing new, and goes.
+    let second = gate();
+    let task = server.run("two", &gated(second.path())).await;
+    server.until(&format!("/tasks/{task}"), running).await;
+    signal(&agent, "-TERM").await;
+    server.until("/agents/1", |a| a["leaving"] == true).await;
+    let late = server.run("three", "true").await;
+    let waits = server.get(&format!("/tasks/{late}")).await;
+    assert_eq!(waits["status"], "pending");
+    assert!(
+        waits["reason"].as_str().is_some_and(|r| r.contains("draining")),
+        "{waits}"
+    );
+    std::fs::write(second.path().join("open"), "").unwrap();
+    server
+        .until(&format!("/tasks/{task}"), |t| t["status"] == "passed")
+        .await;
+    let out = done(agent).await;
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    server.until("/agents/1", |a| a["status"] == "offline").await;
+    let _back = server.agent(folder.path(), &[]);
+    server
+        .until(&format!("/tasks/{late}"), |t| t["status"] == "passed")
+        .await;
+    server.stop().await;
+}

@@ -13,6 +13,7 @@ use domain::label::Labels;
 use protocol::{FromAgent, ToAgent, encode};
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -43,14 +44,22 @@ impl Session<'_> {
     ) -> Result<(), Missed> {
         let (mut write, mut read) = socket.split();
         let unanswered = Unanswered::default();
+        let drained = AtomicBool::new(false);
         let mut facts = self.connection.facts.clone();
         let connection = &*self.connection;
         let end = tokio::select! {
             end = hear(connection, &mut read, self.heartbeat, self.lease_ms, &unanswered) => end,
-            end = say(connection, &mut write, self.heartbeat, &unanswered, &mut facts, draining) => end.map_err(Missed::Broken),
+            end = say(connection, &mut write, self.heartbeat, &unanswered, &mut facts, (draining, &drained)) => end.map_err(Missed::Broken),
             () = done.cancelled() => Ok(()),
         };
-        let _ = timeout(Duration::from_secs(1), write.close()).await;
+        let parting = async {
+            // Who goes says so, even with nothing left to do: else it would be missed.
+            if end.is_ok() && draining.is_cancelled() && !drained.load(Ordering::Relaxed) {
+                let _ = write.text(encode(&FromAgent::Draining)).await;
+            }
+            write.close().await;
+        };
+        let _ = timeout(Duration::from_secs(1), parting).await;
         end
     }
 }
@@ -86,10 +95,9 @@ async fn say(
     heartbeat: Duration,
     unanswered: &Unanswered,
     facts: &mut tokio::sync::watch::Receiver<crate::facts::Reported>,
-    draining: &CancellationToken,
+    (draining, drained): (&CancellationToken, &AtomicBool),
 ) -> anyhow::Result<()> {
     let mut beat_at = Instant::now() + heartbeat;
-    let mut drained = false;
     let mut labels = labels_of(connection, facts);
     // At once: its time tells how far this machine's clock is off.
     write.text(load_of(connection)).await?;
@@ -120,8 +128,7 @@ async fn say(
             }
             write.flush().await?;
         }
-        if draining.is_cancelled() && !drained {
-            drained = true;
+        if draining.is_cancelled() && !drained.swap(true, Ordering::Relaxed) {
             write.text(encode(&FromAgent::Draining)).await?;
             write.flush().await?;
         }
@@ -132,7 +139,7 @@ async fn say(
             () = connection.outbox.changed() => {}
             () = sleep_until(wake.map_or(beat_at, |w| w.min(beat_at))) => {}
             Ok(()) = facts.changed() => facts.mark_changed(),
-            () = draining.cancelled(), if !drained => {}
+            () = draining.cancelled(), if !drained.load(Ordering::Relaxed) => {}
         }
     }
 }
