@@ -3,6 +3,7 @@
 //! **Invariant:** rights here only leave out buttons; `auth::authorize` decides behind each port.
 
 use super::Theme;
+use crate::memo::memo;
 use crate::wire::Source;
 use domain::auth::{Action, Role};
 use domain::queue::QueueFigures;
@@ -58,14 +59,25 @@ pub fn IfMay(
     /// What only they see.
     children: ChildrenFn,
 ) -> impl IntoView {
-    let me = use_me();
-    let children = StoredValue::new(children);
     view! {
         <Transition>
-            {move || Suspend::new(async move {
-                let may = me.wait().await.is_ok_and(|m| m.may(action));
-                may.then(|| children.with_value(|c| c()))
-            })}
+            <Allowed action children/>
         </Transition>
     }
+}
+
+/// Stands inside the `Transition`, so that what it reads is waited for there. Its children are made once: the rail is read
+/// again with every news, and what one writes in a form or has opened must outlast that.
+#[component]
+fn Allowed(action: Action, children: ChildrenFn) -> impl IntoView {
+    let me = use_me();
+    let children = StoredValue::new(children);
+    Suspend::new(async move {
+        let first = me.wait().await.is_ok_and(|m| m.may(action));
+        let may = memo(move |last: Option<&bool>| match me.get() {
+            Some(Ok(m)) => m.may(action),
+            _ => last.copied().unwrap_or(first),
+        });
+        move || may.get().then(|| children.with_value(|c| c()))
+    })
 }

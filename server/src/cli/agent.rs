@@ -7,6 +7,7 @@ use agent::identity::Identity;
 use agent::{Config, Registration, Stop};
 use anyhow::Context as _;
 use domain::plan::Limits;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,6 +27,12 @@ pub async fn run(settings: AgentSettings) -> anyhow::Result<ExitCode> {
     } = settings;
     if server.tls {
         agent::check_authorities(ca.as_deref())?;
+    }
+    if !server.tls && !local(&server.host) {
+        tracing::warn!(
+            "{} is not encrypted: keys and output can be read on the way. Use https://.",
+            server.url
+        );
     }
     std::fs::create_dir_all(&shared.data)
         .with_context(|| format!("the data folder {} cannot be made", shared.data.display()))?;
@@ -72,6 +79,11 @@ pub async fn run(settings: AgentSettings) -> anyhow::Result<ExitCode> {
         .context("the agent cannot use its folder")?;
     agent::run(config, executors, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a host is this machine.
+fn local(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The first signal lets it finish what runs and go; the second makes it go now, while what runs goes on for its next start;

@@ -13,7 +13,7 @@ use super::state::{look, why};
 use crate::components::{
     Ago, ButtonKind, Crumb, ErrorNote, Favicon, LinkButton, Loaded, Note, Page, Sign, SlotMarks, Status, Time,
 };
-use crate::layout::{IfMay, use_me};
+use crate::layout::IfMay;
 use crate::live::{Topic, use_live};
 use crate::memo::memo;
 use crate::wire::{Deed, Source};
@@ -102,9 +102,6 @@ fn Body(data: Signal<AgentPage>) -> impl IntoView {
         </IfMay>
     };
     let failed = move || acts.patch.error().map(|error| view! { <ErrorNote error/> });
-    // Not `IfMay`, which shows its children anew with each look at the rail: what one writes would be gone.
-    let me = use_me();
-    let may = memo(move |_| me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Administer)));
     view! {
         <Favicon sign/>
         <Page
@@ -115,7 +112,9 @@ fn Body(data: Signal<AgentPage>) -> impl IntoView {
             acts=buttons.into_any()
         >
             {failed} <Warnings agent/> <Machine data/> <Ran data/> <News data/>
-            {move || may.get().then(|| view! { <Settings agent/> })}
+            <IfMay action=Action::Administer>
+                <Settings agent/>
+            </IfMay>
         </Page>
     }
 }
