@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../harness/until.mjs';
 import { Gate } from '../harness/gate.mjs';
-import { modes, visit, world } from '../harness/world.mjs';
+import { hydrated, modes, visit, world } from '../harness/world.mjs';
 
 const the = world({ flags: ['--slots', '3'] });
 
@@ -43,3 +43,24 @@ for (const mode of modes) {
     await the.api.task(task.id, 'passed');
   });
 }
+
+test('what one has opened and written outlasts news', async () => {
+  const { id } = await the.api.agentOnline('builtin');
+  for (const path of ['/agents', `/agents/${id}`]) {
+    const gate = new Gate(the.server.data);
+    const plan = await the.api.makePlan(`name: news-${path.length}\nsteps: [{ run: '${gate.script}' }]\n`);
+    const page = await the.page(hydrated);
+    await visit(page, path);
+    await page.locator('summary', path === '/agents' ? { has: page.locator('svg') } : { hasText: 'Pause' }).last().click();
+    const note = page.getByLabel('Note, shown on every job that waits for it');
+    await note.fill('half a no');
+    const task = await the.api.runPlan(plan);
+    await gate.reached();
+    await page.getByText('1 of 3').first().waitFor();
+    await gate.open();
+    await the.api.task(task.id, 'passed');
+    await page.getByText('0 of 3').first().waitFor();
+    assert.equal(await note.isVisible(), true, path);
+    assert.equal(await note.inputValue(), 'half a no', path);
+  }
+});

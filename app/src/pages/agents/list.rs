@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** rows keep their place while news come in.
 
+use super::acts::Shown;
 use super::api::{AgentsView, PatchAgent, list_agents};
 use super::row::row;
 use super::state::lead;
@@ -102,12 +103,11 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
             d.agents
                 .iter()
                 .filter(|a| tab.get().takes(a))
-                .cloned()
+                .map(Shown::of)
                 .collect::<Vec<_>>()
         })
     });
     let failed = move || acts.patch.error().map(|error| view! { <ErrorNote error/> });
-    let now = Signal::derive(move || data.with(|d| d.now));
     let add = view! {
         <IfMay action=Action::Administer>
             <LinkButton href="/agents/new" kind=ButtonKind::Primary icon="plus">
@@ -149,7 +149,7 @@ fn Body(data: Signal<AgentsView>) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
-                        <Rows items=shown key=|a: &AgentView| a.id.0 row=move |a| row(a, now.get_untracked(), acts)/>
+                        <Rows items=shown key=|s: &Shown| s.id.0 row=move |s| row(s, data, acts)/>
                     </tbody>
                 </table>
             </Show>

@@ -3,15 +3,33 @@
 //! **Invariant:** its row can be linked to as `#agent-ID`.
 
 use super::acts::{Shown, pause, resume};
+use super::api::AgentsView;
 use super::list::Acts;
 use super::state::{look, why};
 use crate::components::{Ago, ButtonKind, Elapsed, Icon, Meter, SlotMarks, Status};
+use crate::memo::memo;
 use domain::Timestamp;
 use domain::agent::{AgentView, SlotView};
 use domain::status::{Availability, ExecutorKind};
 use leptos::prelude::*;
 
-pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
+/// The row is made anew only when its acts change; what the agent tells changes inside it, so that an open menu stays.
+pub(super) fn row(shown: Shown, data: Signal<AgentsView>, acts: Acts) -> AnyView {
+    let id = shown.id;
+    let agent = memo(move |last: Option<&Option<AgentView>>| {
+        let found = data.with(|d| d.agents.iter().find(|a| a.id == id).cloned());
+        found.or_else(|| last.cloned().flatten())
+    });
+    view! {
+        <tr role="row" id=format!("agent-{id}")>
+            {move || agent.get().map(|a| cells(a, data.with_untracked(|d| d.now)))}
+            <td role="cell" class="c-cell text-end min-[900px]:w-6">{menu(shown, acts)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn cells(a: AgentView, now: Timestamp) -> AnyView {
     let look = look(&a);
     let labels: Vec<_> = a
         .labels
@@ -25,7 +43,6 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
         .is_empty()
         .then(|| view! { <span class="text-ink-3">"nothing"</span> });
     view! {
-        <tr role="row" id=format!("agent-{}", a.id)>
             <td role="cell" class="c-main min-[1180px]:w-[17%]">
                 <span class="t1">
                     <span class="text-ink-3 inline-flex">
@@ -53,8 +70,6 @@ pub(super) fn row(a: AgentView, now: Timestamp, acts: Acts) -> AnyView {
             <td role="cell" class="num c-cell text-ink-3 max-[899px]:text-start!" data-label="heard">
                 {a.seen_at.map(|at| view! { <Ago at now/> })}
             </td>
-            <td role="cell" class="c-cell text-end min-[900px]:w-6">{menu(&a, acts)}</td>
-        </tr>
     }
     .into_any()
 }
@@ -128,8 +143,7 @@ pub(super) fn bytes(n: u64) -> String {
     }
 }
 
-fn menu(a: &AgentView, acts: Acts) -> impl IntoView + use<> {
-    let shown = Shown::of(a);
+fn menu(shown: Shown, acts: Acts) -> impl IntoView {
     move || {
         acts.may.get().then(|| match shown.availability {
             Availability::Active => pause(shown.clone(), acts.patch, true),
