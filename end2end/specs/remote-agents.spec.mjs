@@ -49,7 +49,7 @@ for (const mode of modes) {
     await page.getByRole('button', { name: 'Make the command' }).click();
     const code = page.locator('.cmd code');
     await code.waitFor();
-    const command = await code.innerText();
+    const command = await code.textContent();
     assert.match(command, /caracal agent --server http:\S+ \\\n {2}--token agt_\w{49} \\\n/);
     await page.getByText('Waiting for the agent to call.').waitFor();
     await shoot(page, `agent-new-${kind}`, { fullPage: true });
@@ -64,7 +64,7 @@ for (const mode of modes) {
       assert.equal((await page.content()).includes('agt_'), false);
     }
     await page.getByText(`${name} is connected: processes`).waitFor();
-    if (mode.scripts) assert.equal(await code.innerText(), command, 'the command stays as long as the page does');
+    if (mode.scripts) assert.equal(await code.textContent(), command, 'the command stays as long as the page does');
     await shoot(page, `agent-called-${kind}`, { fullPage: true });
     await page.getByRole('link', { name, exact: true }).click();
     await page.getByRole('heading', { name, level: 1 }).waitFor();

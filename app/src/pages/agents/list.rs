@@ -200,6 +200,6 @@ fn AwayNote(data: Signal<AgentsView>) -> impl IntoView {
                 }
             })
             .collect();
-        view! { <div class="grid gap-2">{silent} {broken}</div> }
+        view! { <div class="grid gap-2 empty:hidden">{silent} {broken}</div> }
     }
 }

@@ -188,7 +188,7 @@ fn Warnings(agent: Memo<AgentView>) -> impl IntoView {
                 }
             })
             .collect();
-        view! { <div class="grid gap-2">{notes}</div> }
+        view! { <div class="grid gap-2 mb-5 empty:hidden">{notes}</div> }
     }
 }
 
