@@ -6,7 +6,7 @@ use super::Dispatch;
 use super::session::Session;
 use crate::store::agents;
 use domain::AgentId;
-use domain::agent::{CLOCK_FAR_MS, Load};
+use domain::agent::{CLOCK_FAR_MS, Load, check_labels};
 use domain::status::AgentStatus;
 use futures::FutureExt;
 
@@ -23,6 +23,10 @@ pub(super) enum Gone {
 
 impl Dispatch {
     pub(super) async fn new_labels(&self, agent: AgentId, labels: domain::label::Labels) {
+        if let Err(why) = check_labels(&labels) {
+            tracing::warn!(agent.id = %agent, "Labels of agent {agent} are left out: {why}");
+            return;
+        }
         let now = self.clock.now();
         let written = self.store.write(move |tx| {
             let labels = labels.clone();

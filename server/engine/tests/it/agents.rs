@@ -438,6 +438,16 @@ async fn what_an_admin_sets_wins_over_what_is_reported(database: Database) {
     agent.hear_that(|m| matches!(m, ToAgent::Extend).then_some(())).await;
     let seen = w.engine.ports.agents.get(&w.ana, id).await.unwrap();
     assert_eq!(seen.labels.get("disk").map(String::as_str), Some("big"));
+    // What cannot be labels changes nothing.
+    agent.say(&FromAgent::Labels([("a b".into(), "x".into())].into()));
+    agent.say(&FromAgent::Load(Load {
+        at: Timestamp(i64::MIN),
+        ..Load::default()
+    }));
+    agent.say(&FromAgent::Heartbeat { running: vec![] });
+    agent.hear_that(|m| matches!(m, ToAgent::Extend).then_some(())).await;
+    let again = w.engine.ports.agents.get(&w.ana, id).await.unwrap();
+    assert_eq!(again.labels, seen.labels);
     let audited = w.engine.store.audit_check().await.unwrap();
     assert_eq!(audited.1, None);
 }
