@@ -6,6 +6,7 @@ pub mod address;
 pub mod clock;
 pub mod config;
 mod connection;
+pub mod doctor;
 mod end;
 pub mod executor;
 pub mod facts;

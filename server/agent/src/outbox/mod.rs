@@ -37,6 +37,9 @@ struct All {
     gone: VecDeque<Fence>,
 }
 
+/// An attempt that an earlier run of this agent left running.
+pub type Left = (Arc<Held>, Kept);
+
 /// How many of those that were held are remembered.
 const GONE: usize = 4096;
 
@@ -45,7 +48,7 @@ impl Outbox {
     ///
     /// # Errors
     /// When the folder cannot be made or read.
-    pub fn open(folder: &Path) -> io::Result<(Self, Vec<(Arc<Held>, Kept)>)> {
+    pub fn open(folder: &Path) -> io::Result<(Self, Vec<Left>)> {
         let spools = folder.join("spool");
         DirBuilder::new().mode(0o700).recursive(true).create(&spools)?;
         let (journal, kept) = Journal::open(&folder.join("journal"))?;

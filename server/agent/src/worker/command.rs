@@ -60,10 +60,8 @@ impl Attempt {
         let mut early = None;
         let started = {
             let start = async {
-                if begun {
-                    if session.resume(command.clone()).await? {
-                        return Ok(());
-                    }
+                if begun && session.resume(command.clone()).await? {
+                    return Ok(());
                 }
                 session.start(command).await
             };

@@ -14,7 +14,7 @@ mod workspace;
 pub use halt::{Halt, Why};
 
 use crate::executor::Executor;
-use crate::outbox::{Held, Kept, Outbox};
+use crate::outbox::{Held, Left, Outbox};
 use attempt::{Attempt, Surroundings};
 use domain::plan::Limits;
 use past::Past;
@@ -107,7 +107,7 @@ impl Worker {
     }
 
     /// Takes up what an earlier run of this agent left running.
-    pub fn resume(self: &Arc<Self>, left: Vec<(Arc<Held>, Kept)>) {
+    pub fn resume(self: &Arc<Self>, left: Vec<Left>) {
         for (held, kept) in left {
             let halt = Arc::new(Halt::default());
             {

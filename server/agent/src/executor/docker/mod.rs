@@ -61,6 +61,17 @@ pub struct Settings {
     pub warm: bool,
 }
 
+/// What a close look at an engine found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// As `Docker 20.10.24`.
+    pub version: String,
+    /// Whether containers go on while it is restarted.
+    pub live_restore: bool,
+    /// Whether containers reach this agent, or why not.
+    pub shims: Result<(), String>,
+}
+
 /// The executor.
 pub struct DockerExecutor {
     settings: Settings,
@@ -102,6 +113,25 @@ impl DockerExecutor {
         Ok(self.client.engine().await?.about.version)
     }
 
+    /// Looks at the engine closely.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn examine(&self) -> Result<Examined, ExecError> {
+        let engine = self.client.engine().await?;
+        let info = engine.api.info().await;
+        let info = info.map_err(|e| client::fault("The engine does not say how it is set up", &e))?;
+        let shims = match self.attempt_yard(&engine).await {
+            Ok(_) => Ok(()),
+            Err(why) => Err(why),
+        };
+        Ok(Examined {
+            version: engine.about.version,
+            live_restore: info.live_restore_enabled.unwrap_or_default(),
+            shims,
+        })
+    }
+
     /// Gives all files of a workspace to a user of this machine, from inside a container.
     ///
     /// # Errors
@@ -125,24 +155,36 @@ impl DockerExecutor {
     /// Who makes containers with shims; `None` where these do not work.
     async fn yard(&self, engine: &Engine) -> Option<Yard> {
         let yard = self.yard.get_or_init(|| async {
-            let folder = self.settings.shims.clone().filter(|_| self.client.local())?;
-            let shims = tokio::task::spawn_blocking(move || Shims::open(folder)).await.ok()?.ok()?;
-            let yard = Yard {
-                engine: engine.clone(),
-                owner: self.settings.owner.clone(),
-                shims,
-                networks: self.networks.clone(),
-                reaper: self.reaper.clone(),
-            };
-            match probe::probe(&yard).await {
-                Ok(()) => Some(yard),
+            match self.attempt_yard(engine).await {
+                Ok(yard) => Some(yard),
                 Err(why) => {
-                    tracing::warn!("Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent.");
+                    tracing::warn!(
+                        "Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent."
+                    );
                     None
                 }
             }
         });
         yard.await.clone()
+    }
+
+    /// The same, tried now.
+    async fn attempt_yard(&self, engine: &Engine) -> Result<Yard, String> {
+        let folder = self.settings.shims.clone().ok_or("they are turned off")?;
+        if !self.client.local() {
+            return Err("the engine is on another machine".into());
+        }
+        let shims = tokio::task::spawn_blocking(move || Shims::open(folder)).await;
+        let shims = shims.map_err(std::io::Error::other).and_then(|opened| opened);
+        let yard = Yard {
+            engine: engine.clone(),
+            owner: self.settings.owner.clone(),
+            shims: shims.map_err(|e| format!("the shims' folder cannot be used: {e}"))?,
+            networks: self.networks.clone(),
+            reaper: self.reaper.clone(),
+        };
+        probe::probe(&yard).await?;
+        Ok(yard)
     }
 
     /// A session below a shim: in the container that waits for it, else in a new one.
