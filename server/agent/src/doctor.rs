@@ -2,16 +2,22 @@
 //!
 //! **Invariant:** looking changes nothing but a probe's container, which goes again; a finding says what to do.
 
-use crate::executor::docker::DockerExecutor;
-use crate::executor::process;
+use crate::connection::clock_of;
+use crate::executor::docker::{DockerExecutor, Owner, Settings};
+use crate::executor::{Executor, process};
+use domain::AgentId;
 use rustix::fs::statvfs;
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// Fewer open files than this are too few for a busy machine.
 const FILES: u64 = 4096;
+
+/// Clocks further apart than this are told.
+const APART: Duration = Duration::from_secs(60);
 
 /// How a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,8 +190,66 @@ fn files(limit: Option<u64>) -> Finding {
     }
 }
 
-/// Looks at the engine of `docker`. `wanted` when steps cannot run without it.
-pub async fn engine(docker: &DockerExecutor, wanted: bool) -> Vec<Finding> {
+/// Compares this machine's clock with that of a server.
+pub async fn clock(server: &str, ca: Option<&Path>) -> Finding {
+    match clock_of(server, ca).await {
+        Ok(Some(theirs)) => skew(server, theirs, SystemTime::now()),
+        Ok(None) => Finding::new(
+            "server",
+            Health::Fine,
+            format!("{server} answers; it does not tell its time."),
+        ),
+        Err(e) => Finding::new("server", Health::Broken, format!("{e:#}.")),
+    }
+}
+
+fn skew(server: &str, theirs: SystemTime, ours: SystemTime) -> Finding {
+    let apart = theirs.duration_since(ours).unwrap_or_else(|e| e.duration());
+    if apart <= APART {
+        return Finding::new(
+            "clock",
+            Health::Fine,
+            format!("{server} answers, and both clocks agree."),
+        );
+    }
+    Finding::new(
+        "clock",
+        Health::Weak,
+        format!(
+            "This machine's clock and that of {server} are {} s apart: times of steps will look wrong (nothing else does). Turn on NTP.",
+            apart.as_secs()
+        ),
+    )
+}
+
+/// Looks at the engine of this machine; `wanted` when steps cannot run without it. What it needs for a while lies below
+/// `data`, or, where that is not there, in the system's folder for such things.
+pub async fn containers(data: &Path, wanted: bool) -> Vec<Finding> {
+    let near = if data.is_dir() {
+        data.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let near = near.canonicalize().unwrap_or(near);
+    let folder = near.join(format!(".doctor-shims-{}", std::process::id()));
+    let docker = DockerExecutor::new(Settings {
+        host: std::env::var("DOCKER_HOST").ok(),
+        default_image: String::new(),
+        owner: Owner {
+            server: format!("doctor-{}", std::process::id()),
+            agent: AgentId(0),
+        },
+        shims: Some(folder.clone()),
+        warm: false,
+    });
+    let found = engine(&docker, wanted).await;
+    docker.retire().await;
+    // Behind the shim, which goes as it is told.
+    let _ = std::fs::remove_dir_all(folder);
+    found
+}
+
+async fn engine(docker: &DockerExecutor, wanted: bool) -> Vec<Finding> {
     let absent = if wanted { Health::Broken } else { Health::Weak };
     let about = match docker.examine().await {
         Ok(about) => about,
@@ -258,6 +322,10 @@ mod tests {
             (user(true, None).health, user(true, Some("ci")).health),
             (Health::Weak, Health::Fine)
         );
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        for (theirs, health) in [(then + APART, Health::Fine), (then - APART * 2, Health::Weak)] {
+            assert_eq!(skew("http://a", theirs, then).health, health);
+        }
         assert_eq!(
             (files(Some(1024)).health, files(None).health),
             (Health::Weak, Health::Fine)

@@ -6,6 +6,7 @@
 mod accounts;
 mod agent;
 mod agent_tokens;
+mod doctor;
 mod local;
 mod plan;
 
@@ -42,6 +43,8 @@ enum Command {
     /// Plan documents
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Look at this machine: engine, disk, git, permissions, and what to do about them
+    Doctor(doctor::DoctorFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -146,6 +149,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
         Command::AgentToken(command) => wait_for(agent_tokens::run(&settings, command), false)?,
         Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
+        Command::Doctor(flags) => return wait_for(doctor::run(settings, flags), false),
         Command::Agent(_) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -25,15 +25,27 @@ use domain::label::Labels;
 use protocol::{FromAgent, RefusalCode, ToAgent, VERSIONS};
 use rand::SeedableRng;
 use session::Session;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A server that does not take or greet us within this time is not there.
 const GREETING: Duration = Duration::from_secs(10);
+
+/// The clock of a server: it is connected to, and left again.
+///
+/// # Errors
+/// When nothing answers there, it is not trusted, or it is no Caracal server.
+pub async fn clock_of(server: &str, ca: Option<&Path>) -> anyhow::Result<Option<SystemTime>> {
+    let met = timeout(GREETING, socket::connect(server, ca)).await;
+    let socket = met.map_err(|_| anyhow::anyhow!("{server} did not answer within {} s", GREETING.as_secs()))??;
+    let date = socket.date;
+    socket.split().0.close().await;
+    Ok(date)
+}
 
 /// Who we are and where the server is.
 pub(crate) struct Endpoint {

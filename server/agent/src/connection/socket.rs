@@ -10,6 +10,7 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use protocol::{FromAgent, MAX_FRAME, ToAgent, decode, encode};
 use std::path::Path;
+use std::time::SystemTime;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::http::{Response, header};
@@ -25,6 +26,8 @@ type Stream = WebSocketStream<Either<TcpStream, TlsStream<TcpStream>>>;
 pub(super) struct Socket {
     write: Writer,
     read: Reader,
+    /// The server's clock, as its answer told it.
+    pub date: Option<SystemTime>,
 }
 
 /// Its sending half.
@@ -71,14 +74,20 @@ pub(super) async fn connect(server: &str, ca: Option<&Path>) -> Result<Socket, T
     limits.max_message_size = Some(4 * MAX_FRAME);
     limits.write_buffer_size = 64 * 1024;
     limits.max_write_buffer_size = 1 << 20;
-    let (stream, _) = client_async_with_config(address.url.as_str(), stream, Some(limits))
+    let (stream, answer) = client_async_with_config(address.url.as_str(), stream, Some(limits))
         .await
         .map_err(|e| refused(server, e))?;
     let (write, read) = stream.split();
     Ok(Socket {
         write: Writer(write),
         read: Reader(read),
+        date: date(&answer),
     })
+}
+
+/// The `Date` of an answer (RFC 9110, 6.6.1).
+fn date<T>(answer: &Response<T>) -> Option<SystemTime> {
+    httpdate::parse_http_date(answer.headers().get(header::DATE)?.to_str().ok()?).ok()
 }
 
 fn untrusted(server: &str, e: Untrusted) -> Trouble {
