@@ -49,6 +49,8 @@ pub enum Event {
     LeaseExpired {
         /// Which.
         attempt: AttemptId,
+        /// When its agent was heard last, if it is known.
+        heard: Option<Timestamp>,
     },
     /// The agent came back and does not hold the attempt.
     AgentForgot {
@@ -56,6 +58,15 @@ pub enum Event {
         attempt: AttemptId,
         /// The hold it should have had.
         epoch: i64,
+    },
+    /// The rightful holder reported what cannot be: nothing it says of the attempt can be believed any more.
+    AgentConfused {
+        /// Which.
+        attempt: AttemptId,
+        /// Its hold.
+        epoch: i64,
+        /// Why it cannot be, one sentence.
+        why: String,
     },
     /// Time and grace of an attempt have passed and its agent did not confirm the end.
     DeadlinePassed {
@@ -193,7 +204,7 @@ pub enum Refused {
     #[error("It has already ended.")]
     Ended,
     /// It cannot follow on what is known. From the rightful holder it is a broken agent: let it forget the attempt and
-    /// pass [`Event::AgentForgot`].
+    /// pass [`Event::AgentConfused`].
     #[error("{0}")]
     OutOfOrder(String),
     /// The job cannot be handed out now.

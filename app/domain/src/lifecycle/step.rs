@@ -3,7 +3,7 @@
 //! **Invariant:** every event is checked whole before the first field is written, so a refused one changes nothing.
 
 use super::settle::{self, End};
-use super::{Effect, Event, Fence, Refused, TaskState, reason, report};
+use super::{AttemptState, Effect, Event, Fence, Refused, TaskState, reason, report};
 use crate::status::{AttemptStatus, Desired, JobStatus, Outcome, TaskStatus};
 use crate::{AgentId, AttemptId, JobId, Timestamp};
 
@@ -42,8 +42,9 @@ pub fn step(state: &mut TaskState, event: Event, now: Timestamp) -> Result<Vec<E
             lease_until,
         } => extended(state, fence, agent, lease_until),
         Event::AbortAsked { by } => abort_asked(state, &by, now),
-        Event::LeaseExpired { attempt } => lease_expired(state, attempt, now),
+        Event::LeaseExpired { attempt, heard } => lease_expired(state, attempt, heard, now),
         Event::AgentForgot { attempt, epoch } => agent_forgot(state, Fence { attempt, epoch }, now),
+        Event::AgentConfused { attempt, epoch, why } => agent_confused(state, Fence { attempt, epoch }, &why, now),
         Event::DeadlinePassed { attempt } => deadline_passed(state, attempt, now),
         Event::SourceFailed { reason } => source_failed(state, reason, now),
     }
@@ -162,7 +163,17 @@ fn held(state: &TaskState, attempt: AttemptId) -> Result<(usize, AgentId), Refus
     }
 }
 
-fn lease_expired(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+/// When an agent that did not confirm the end has surely stopped what it ran.
+fn surely_stopped(attempt: &AttemptState, now: Timestamp) -> Option<Timestamp> {
+    Some(attempt.lease_until.unwrap_or(now).plus(RESTART_MARGIN_MS))
+}
+
+fn lease_expired(
+    state: &mut TaskState,
+    attempt: AttemptId,
+    heard: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Effect>, Refused> {
     let (index, agent) = held(state, attempt)?;
     let job = &state.jobs[index];
     let until = job.attempt.lease_until.unwrap_or(now);
@@ -172,8 +183,8 @@ fn lease_expired(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> R
     let end = match job.desired {
         Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
         Desired::Run => End {
-            not_before: Some(until.plus(RESTART_MARGIN_MS)),
-            ..End::of(Outcome::Lost, Some(reason::LEASE_ENDED.into()))
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::Lost, Some(reason::lease_ended(heard)))
         },
     };
     let mut effects = vec![Effect::Forget {
@@ -201,6 +212,24 @@ fn agent_forgot(state: &mut TaskState, fence: Fence, now: Timestamp) -> Result<V
     Ok(effects)
 }
 
+fn agent_confused(state: &mut TaskState, fence: Fence, why: &str, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+    let (index, agent) = held(state, fence.attempt)?;
+    let job = &state.jobs[index];
+    if job.attempt.epoch != fence.epoch {
+        return Err(Refused::Stale);
+    }
+    let end = match job.desired {
+        Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
+        Desired::Run => End {
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::Lost, Some(reason::confused(why)))
+        },
+    };
+    let mut effects = vec![Effect::Forget { agent, fence }];
+    settle::end_attempt(state, index, end, now, &mut effects);
+    Ok(effects)
+}
+
 fn deadline_passed(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> Result<Vec<Effect>, Refused> {
     let (index, agent) = held(state, attempt)?;
     let job = &state.jobs[index];
@@ -209,7 +238,10 @@ fn deadline_passed(state: &mut TaskState, attempt: AttemptId, now: Timestamp) ->
     }
     let end = match job.desired {
         Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
-        Desired::Run => End::of(Outcome::TimedOut, Some(reason::deadline(&job.attempt, false))),
+        Desired::Run => End {
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::TimedOut, Some(reason::deadline(&job.attempt, false)))
+        },
     };
     let mut effects = vec![Effect::Forget {
         agent,

@@ -271,9 +271,10 @@ async fn refused(
     .await?;
     if matches!(why, Refused::OutOfOrder(_)) {
         // The rightful holder makes no sense: it shall forget the attempt, and the attempt is lost.
-        let gone = Event::AgentForgot {
+        let gone = Event::AgentConfused {
             attempt: fence.attempt,
             epoch: fence.epoch,
+            why: why.to_string(),
         };
         out.effects
             .extend(apply(tx, domain::TaskId(task), vec![gone], None, now).await?.effects);

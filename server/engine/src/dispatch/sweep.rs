@@ -4,7 +4,7 @@
 
 use super::Dispatch;
 use crate::queue::apply;
-use crate::store::agents::{fade, fading, overdue};
+use crate::store::agents::{Overdue, fade, fading, overdue};
 use crate::store::tasks::held_back;
 use domain::Timestamp;
 use domain::lifecycle::Event;
@@ -43,9 +43,15 @@ impl Dispatch {
                 return;
             }
         };
-        for (attempt, task, lease) in found {
+        for Overdue {
+            attempt,
+            task,
+            lease,
+            heard,
+        } in found
+        {
             let event = if lease {
-                Event::LeaseExpired { attempt }
+                Event::LeaseExpired { attempt, heard }
             } else {
                 Event::DeadlinePassed { attempt }
             };

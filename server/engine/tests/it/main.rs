@@ -9,6 +9,7 @@ mod migrations;
 mod queue;
 mod reports;
 mod rerun;
+mod retries;
 mod source;
 mod store;
 mod support;

@@ -5,7 +5,7 @@
 use super::insert::{NewStep, push_steps};
 use super::view::word;
 use crate::store::batch::Each;
-use crate::store::{Batch, Result, Tx, Value, on_tx};
+use crate::store::{Batch, Error, Result, Tx, Value, on_tx};
 use domain::lifecycle::{AttemptState, Changes, JobState, Retry, StepState, TaskState};
 use domain::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
 use sqlx::FromRow;
@@ -26,6 +26,7 @@ struct Row {
     j_reason: Option<String>,
     j_started: Option<i64>,
     j_finished: Option<i64>,
+    j_retry: Option<String>,
     a_id: i64,
     number: i64,
     a_status: String,
@@ -56,7 +57,7 @@ struct Row {
 
 const LOAD: &str = "SELECT t.plan_id, t.status AS t_status, t.desired AS t_desired, t.started_at AS t_started, t.finished_at AS t_finished, \
     t.reason AS t_reason, j.id AS j_id, j.key AS j_key, j.status AS j_status, j.desired AS j_desired, j.reason AS j_reason, \
-    j.started_at AS j_started, j.finished_at AS j_finished, a.id AS a_id, a.number, a.status AS a_status, a.outcome, \
+    j.started_at AS j_started, j.finished_at AS j_finished, j.retry AS j_retry, a.id AS a_id, a.number, a.status AS a_status, a.outcome, \
     a.reason AS a_reason, a.agent_id, a.epoch, a.lease_until, a.deadline_at, a.assigned_at, a.started_at AS a_started, \
     a.finished_at AS a_finished, a.executor, s.id AS s_id, s.kind, s.ordinal, s.name AS s_name, s.status AS s_status, \
     s.exit_code, s.signal, s.error, s.allow_failure, s.started_at AS s_started, s.finished_at AS s_finished, \
@@ -154,9 +155,17 @@ fn job(r: &Row) -> Result<JobState> {
         reason: r.j_reason.clone(),
         started_at: r.j_started.map(Timestamp),
         finished_at: r.j_finished.map(Timestamp),
-        retry: Retry::default(),
+        retry: retry(r.j_retry.as_deref())?,
         attempt,
     })
+}
+
+/// What the plan says of trying again; nothing for most jobs, so there is nothing to read.
+fn retry(text: Option<&str>) -> Result<Retry> {
+    text.map_or_else(
+        || Ok(Retry::default()),
+        |text| serde_json::from_str(text).map_err(|e| Error::corrupt("jobs", e)),
+    )
 }
 
 fn step(r: Row) -> Result<Option<StepState>> {
