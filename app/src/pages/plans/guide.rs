@@ -4,7 +4,7 @@
 
 use leptos::prelude::*;
 
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("name", "unique among plans"),
     (
         "source",
