@@ -5,6 +5,7 @@
 // A test that meets the impossible shall stop with a word.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod browser;
 mod command_line;
 mod house;

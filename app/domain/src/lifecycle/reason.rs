@@ -15,13 +15,10 @@ pub(super) const NOT_REACHED: &str = "Skipped: the job ended before it.";
 /// Nobody renewed the lease of an attempt.
 pub(super) fn lease_ended(heard: Option<Timestamp>) -> String {
     match heard {
-        Some(at) => {
-            let c = at.civil();
-            format!(
-                "Its agent was not heard again after {}-{:02}-{:02} {:02}:{:02}:{:02} UTC, and its lease ended.",
-                c.year, c.month, c.day, c.hour, c.minute, c.second
-            )
-        }
+        Some(at) => format!(
+            "Its agent was not heard again after {}, and its lease ended.",
+            at.to_words()
+        ),
         None => "Its agent was not heard again before its lease ended.".into(),
     }
 }

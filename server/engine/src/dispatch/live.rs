@@ -76,6 +76,11 @@ impl Live {
         present
     }
 
+    /// Whether an agent is connected here.
+    pub fn connected(&self, agent: AgentId) -> bool {
+        self.tables().peers.contains_key(&agent)
+    }
+
     /// Sends to an agent if it is connected; who is not gets it at its next hello.
     pub fn tell(&self, agent: AgentId, message: ToAgent) {
         if let Some(c) = self.tables().peers.get(&agent) {

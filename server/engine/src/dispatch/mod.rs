@@ -4,6 +4,7 @@
 //! attempt's present fence; an acknowledgement leaves only after the commit.
 
 mod assignment;
+mod foreign;
 mod hello;
 mod live;
 mod report;

@@ -4,18 +4,17 @@
 //! refused report is acknowledged and followed by `Forget`, so that it is not sent for ever.
 
 use super::session::{Reports, Session};
-use super::{Dispatch, translate};
+use super::{Dispatch, foreign, translate};
 use crate::console::{Extent, Finished};
 use crate::queue::apply;
 use crate::scheduler::place_waiting;
-use crate::store::audit::Entry;
 use crate::store::tasks::{CONSOLE_ENDED, STEP_LINES, load_by_attempt};
 use crate::store::{Batch, Result, Tx};
 use domain::lifecycle::{Effect, Event, Refused, TaskState};
 use domain::{AgentId, AttemptId, Timestamp};
 use futures::FutureExt;
 use protocol::{AttemptEvent, Fence, ToAgent};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// One attempt's events of a round.
 #[derive(Clone)]
@@ -33,6 +32,8 @@ struct Recorded {
     forget: Vec<Fence>,
     /// Attempts that have ended.
     ended: Vec<AttemptId>,
+    /// Refused holds that are written down.
+    told: HashSet<Fence>,
 }
 
 impl Dispatch {
@@ -47,7 +48,7 @@ impl Dispatch {
         answers: &mut Vec<ToAgent>,
     ) {
         if let AttemptEvent::Ended { length, digest, .. } = &event
-            && self.live.holder(fence.attempt) == Some((session.agent, translate::held(fence)))
+            && self.holds(session, fence)
         {
             match self.close(fence.attempt, *length, digest).await {
                 Ok(Finished::Complete) => {
@@ -95,7 +96,7 @@ impl Dispatch {
     /// Writes a round of reports in one transaction, places what that made possible, and acknowledges. `false` when it
     /// could not be written: the connection must end then, for a later acknowledgement would cover what is not there.
     #[must_use]
-    pub(super) async fn record(&self, session: &Session, reports: Reports, answers: &mut Vec<ToAgent>) -> bool {
+    pub(super) async fn record(&self, session: &mut Session, reports: Reports, answers: &mut Vec<ToAgent>) -> bool {
         let mut groups: BTreeMap<Fence, Group> = BTreeMap::new();
         for (fence, n, event) in reports {
             let g = groups.entry(fence).or_insert(Group {
@@ -109,11 +110,14 @@ impl Dispatch {
         let groups: Vec<Group> = groups.into_values().collect();
         let lines = self.count_lines(&groups);
         let (agent, clock, lease_ms) = (session.agent, self.clock.clone(), self.settings.lease_ms);
-        let asked = groups.clone();
+        let (asked, told) = (groups.clone(), session.foreign.clone());
         let written = self.store.write(move |tx| {
             let (groups, lines, now) = (asked.clone(), lines.clone(), clock.now());
+            let mut out = Recorded {
+                told: told.clone(),
+                ..Recorded::default()
+            };
             async move {
-                let mut out = Recorded::default();
                 for g in &groups {
                     record_one(tx, agent, g, now, &mut out).await?;
                 }
@@ -141,6 +145,7 @@ impl Dispatch {
                     n: g.last,
                 }));
                 answers.extend(out.forget.into_iter().map(|fence| ToAgent::Forget { fence }));
+                session.foreign = out.told;
                 self.out.send(out.effects);
                 true
             }
@@ -185,6 +190,11 @@ impl Dispatch {
 async fn record_one(tx: &mut Tx, agent: AgentId, g: &Group, now: Timestamp, out: &mut Recorded) -> Result<()> {
     let Some(task) = load_by_attempt(tx, g.fence.attempt).await? else {
         out.forget.push(g.fence);
+        if out.told.insert(g.fence) {
+            let what = g.events.first().map_or("nothing", foreign::word);
+            tx.audit(foreign::entry(agent, g.fence, what, "There is no such attempt.", now))
+                .await?;
+        }
         return Ok(());
     };
     let fence = translate::held(g.fence);
@@ -229,7 +239,7 @@ async fn record_one(tx: &mut Tx, agent: AgentId, g: &Group, now: Timestamp, out:
                 batch.each(&CONSOLE_ENDED, row);
                 tx.later(batch);
             }
-            (_, Some(why)) => refused(tx, task.0, agent, g.fence, why, now, out).await?,
+            (event, Some(why)) => refused(tx, task.0, agent, g.fence, event, why, now, out).await?,
             (_, None) => {}
         }
     }
@@ -245,30 +255,30 @@ fn has_ended(task: &TaskState, attempt: AttemptId) -> bool {
         .all(|j| j.attempt.id != attempt || j.attempt.finished_at.is_some())
 }
 
+#[expect(clippy::too_many_arguments, reason = "one call, of what one report is about")]
 /// A refused report leaves a trace, and its hold is over unless it merely came out of order.
 async fn refused(
     tx: &mut Tx,
     task: i64,
     agent: AgentId,
     fence: Fence,
+    event: &AttemptEvent,
     why: &Refused,
     now: Timestamp,
     out: &mut Recorded,
 ) -> Result<()> {
     tracing::warn!(agent.id = %agent, attempt.id = %fence.attempt, task.id = task, "Refused a report of agent {agent}: {why}");
-    tx.audit(Entry {
-        at: now,
-        actor_kind: "agent",
-        actor_id: Some(agent.0),
-        actor_name: None,
-        ip: None,
-        action: "attempt.report",
-        object: Some("attempt"),
-        object_id: Some(fence.attempt.0),
-        after: Some(why.to_string()),
-        result: "refused",
-    })
-    .await?;
+    // A hold that is not the agent's is written down once; its rightful holder's nonsense always.
+    if out.told.insert(fence) || matches!(why, Refused::OutOfOrder(_)) {
+        tx.audit(foreign::entry(
+            agent,
+            fence,
+            foreign::word(event),
+            &why.to_string(),
+            now,
+        ))
+        .await?;
+    }
     if matches!(why, Refused::OutOfOrder(_)) {
         // The rightful holder makes no sense: it shall forget the attempt, and the attempt is lost.
         let gone = Event::AgentConfused {

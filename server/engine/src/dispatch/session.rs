@@ -12,7 +12,7 @@ use domain::AgentId;
 use domain::status::AgentStatus;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, ToAgent, decode, encode};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -29,6 +29,8 @@ pub enum Frame {
 const HELLO: Duration = Duration::from_secs(10);
 /// Most messages written in one go.
 const TOGETHER: usize = 256;
+/// Holds of others that an agent may speak of before its connection ends: an honest one has a few, after a long absence.
+const FOREIGN: usize = 256;
 
 /// An attempt's events of one round, in order.
 pub(super) type Reports = Vec<(Fence, u64, AttemptEvent)>;
@@ -43,6 +45,8 @@ pub(super) struct Session {
     pub asked: HashMap<Fence, u64>,
     /// The number of the last report of each attempt that goes on.
     pub last: HashMap<Fence, u64>,
+    /// Holds that are not this agent's, of which it spoke all the same: each is written down once.
+    pub foreign: HashSet<Fence>,
 }
 
 impl Session {
@@ -132,6 +136,7 @@ impl Dispatch {
             unfinished: HashMap::new(),
             asked: HashMap::new(),
             last: HashMap::new(),
+            foreign: HashSet::new(),
         };
         self.talk(session, &peer, &mut orders, incoming, &mut outgoing).await;
         if self.live.leave(agent, &peer) {
@@ -177,12 +182,20 @@ impl Dispatch {
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
                         if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
                     }
-                    if !reports.is_empty() && !self.record(&session, reports, &mut answers).await {
+                    if !reports.is_empty() && !self.record(&mut session, reports, &mut answers).await {
+                        return;
+                    }
+                    if session.foreign.len() > FOREIGN {
+                        tracing::warn!(agent.id = %session.agent, "Agent {} speaks of too many attempts that are not its own", session.agent);
                         return;
                     }
                 }
             }
-            if send(outgoing, &mut answers).await.is_err() {
+            // Who does not read is gone as well: else nobody would notice that it is silent.
+            if !matches!(
+                tokio::time::timeout(silence, send(outgoing, &mut answers)).await,
+                Ok(Ok(()))
+            ) {
                 return;
             }
         }
@@ -244,10 +257,8 @@ impl Dispatch {
 
     /// Stores output; where it does not join on, the agent is told from where to send again.
     async fn output(&self, session: &mut Session, o: &OutputFrame, reports: &mut Reports, answers: &mut Vec<ToAgent>) {
-        let holds = self.live.holder(o.fence.attempt) == Some((session.agent, translate::held(o.fence)));
-        if !holds {
-            answers.push(ToAgent::Forget { fence: o.fence });
-            return;
+        if !self.holds(session, o.fence) {
+            return self.refuse_output(session, o.fence, answers).await;
         }
         let stored = match self.consoles.append(o.fence.attempt, o.offset, &o.marks, &o.bytes) {
             Ok(Appended::Received { received }) => {
@@ -305,7 +316,7 @@ impl Dispatch {
         }
     }
 
-    async fn unheard(&self, agent: AgentId, session: i64) {
+    pub(super) async fn unheard(&self, agent: AgentId, session: i64) {
         let now = self.clock.now();
         let written = self
             .store

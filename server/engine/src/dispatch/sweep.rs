@@ -4,7 +4,7 @@
 
 use super::Dispatch;
 use crate::queue::apply;
-use crate::store::agents::{Overdue, fade, fading, overdue};
+use crate::store::agents::{Overdue, fade, fading, overdue, silent};
 use crate::store::tasks::held_back;
 use domain::Timestamp;
 use domain::lifecycle::Event;
@@ -35,6 +35,7 @@ impl Dispatch {
             Ok(false) => {}
             Err(e) => tracing::error!(error = %e, "Cannot look for jobs held back: {e}"),
         }
+        self.mark_silent(now.plus(-2 * self.settings.unreachable_ms)).await;
         self.fade(now.plus(-self.settings.lease_ms), now).await;
         let found = match overdue(&self.store, now, MARGIN_MS + self.settings.grace_ms).await {
             Ok(found) => found,
@@ -70,6 +71,19 @@ impl Dispatch {
                     tracing::error!(attempt.id = %attempt, error = %e, "Cannot end the overdue attempt {attempt}: {e}")
                 }
             }
+        }
+    }
+
+    /// The belt of [`Dispatch::unheard`]: where that could not be written, an agent would be online for ever. A connection
+    /// that there is ends by its own silence.
+    async fn mark_silent(&self, heard_before: Timestamp) {
+        match silent(&self.store, heard_before).await {
+            Ok(found) => {
+                for (agent, session) in found.into_iter().filter(|(agent, _)| !self.live.connected(*agent)) {
+                    self.unheard(agent, session).await;
+                }
+            }
+            Err(e) => tracing::error!(error = %e, "Cannot look for silent agents: {e}"),
         }
     }
 

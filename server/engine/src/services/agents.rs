@@ -4,6 +4,7 @@
 
 use crate::clock::SharedClock;
 use crate::queue::Outward;
+use crate::store::audit::Entry;
 use crate::store::{Store, agents};
 use async_trait::async_trait;
 use domain::agent::{AgentView, PatchAgent};
@@ -70,11 +71,27 @@ impl domain::ports::Agents for AgentsService {
         }
         let to = patch.availability.unwrap_or(before.availability);
         let (now, actor, version) = (self.clock.now(), viewer.name.clone(), patch.version);
+        let entry = Entry {
+            object: Some("agent"),
+            object_id: Some(id.0),
+            after: Some(match &note {
+                Some(note) => format!("{to}: {note}"),
+                None => to.to_string(),
+            }),
+            ..Entry::by(viewer, now, "agent.change")
+        };
         let done = self
             .store
             .write(move |tx| {
-                let (note, actor) = (note.clone(), actor.clone());
-                async move { agents::set_availability(tx, id, version, to, note.as_deref(), &actor, now).await }.boxed()
+                let (note, actor, entry) = (note.clone(), actor.clone(), entry.clone());
+                async move {
+                    let done = agents::set_availability(tx, id, version, to, note.as_deref(), &actor, now).await?;
+                    if done {
+                        tx.audit(entry).await?;
+                    }
+                    Ok(done)
+                }
+                .boxed()
             })
             .await?;
         if !done {

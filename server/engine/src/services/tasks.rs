@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** a task and its first placement are one transaction; what agents are told leaves after the commit.
 
+use super::aborting;
 use super::ended::Ended;
 use super::waiting::reasons;
 use crate::clock::SharedClock;
 use crate::console::{Consoles, Extent};
 use crate::queue::{Making, Outward, again, apply, create};
 use crate::scheduler::place_waiting;
+use crate::store::audit::Entry;
 use crate::store::tasks::{self, Runnable, WaitingFilter};
 use crate::store::{Error as StoreError, Store};
 use async_trait::async_trait;
@@ -55,6 +57,7 @@ impl TasksService {
         let mut task = tasks::view(&self.store, id).await?.ok_or_else(|| no_task(id))?;
         if !task.status.ended() {
             self.say_why(std::slice::from_mut(&mut task)).await?;
+            aborting::say_where(&self.store, &mut task).await?;
         }
         self.measure(&mut task);
         Ok(task)
@@ -117,15 +120,17 @@ impl TasksService {
         authorize(viewer, action, Scope::default_project(&format!("task #{id}")))
     }
 
-    async fn enqueue(&self, plan: Runnable, making: Making) -> Result<TaskView> {
+    async fn enqueue(&self, viewer: &Viewer, plan: Runnable, making: Making) -> Result<TaskView> {
         let resolving = plan.resolved.source.is_some() && making.revision.is_none();
-        let (clock, lease_ms) = (self.clock.clone(), self.lease_ms);
+        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
         let (id, effects) = self
             .store
             .write(move |tx| {
                 let (plan, making, now) = (plan.clone(), making.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.run");
                 async move {
                     let id = create(tx, &plan, &making, now).await?;
+                    tx.audit(of(entry, id, format!("plan {}", plan.plan))).await?;
                     let effects = if resolving {
                         Vec::new()
                     } else {
@@ -187,22 +192,26 @@ impl domain::ports::Tasks for TasksService {
             parameters: wish.parameters,
             priority: wish.priority.unwrap_or(0),
         };
-        self.enqueue(found, making).await
+        self.enqueue(viewer, found, making).await
     }
 
     async fn abort(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView> {
         self.authorized(viewer, Action::Run, id).await?;
-        let (clock, by, lease_ms) = (self.clock.clone(), viewer.name.clone(), self.lease_ms);
+        let (clock, viewer, lease_ms) = (self.clock.clone(), viewer.clone(), self.lease_ms);
         let effects = self
             .store
             .write(move |tx| {
-                let (by, now) = (by.clone(), clock.now());
+                let (by, now) = (viewer.name.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.abort");
                 async move {
                     let asked = lifecycle::Event::AbortAsked { by: by.clone() };
                     let applied = apply(tx, id, vec![asked], Some(&by), now).await?;
                     let Some(task) = applied.task else {
                         return Err(StoreError::Refused(no_task(id)));
                     };
+                    if applied.refused == [None] {
+                        tx.audit(of(entry, id, task.status.to_string())).await?;
+                    }
                     let mut effects = applied.effects;
                     if task.desired == Desired::Abort {
                         effects.extend(place_waiting(tx, lease_ms, now).await?);
@@ -239,13 +248,15 @@ impl domain::ports::Tasks for TasksService {
             priority: snapshot.priority,
         };
         let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
-        let (clock, lease_ms) = (self.clock.clone(), self.lease_ms);
+        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
         let (new, effects) = self
             .store
             .write(move |tx| {
                 let (snapshot, making, now) = (snapshot.clone(), making.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.rerun");
                 async move {
                     let new = again(tx, id, &snapshot, failed_only, &making, now).await?;
+                    tx.audit(of(entry, new, format!("of task {id}"))).await?;
                     Ok((new, place_waiting(tx, lease_ms, now).await?))
                 }
                 .boxed()
@@ -326,6 +337,16 @@ fn check_wish(viewer: &Viewer, plan: &Runnable, wish: &RunPlan) -> Result<()> {
         detail: "The plan cannot be run like this.".into(),
         problems,
     })
+}
+
+/// An entry about a task.
+fn of(entry: Entry, task: TaskId, after: String) -> Entry {
+    Entry {
+        object: Some("task"),
+        object_id: Some(task.0),
+        after: Some(after),
+        ..entry
+    }
 }
 
 /// Words of a filter that name nothing are told, not passed over.

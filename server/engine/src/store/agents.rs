@@ -258,6 +258,17 @@ pub async fn set_status(tx: &mut Tx, id: AgentId, session: i64, status: AgentSta
     Ok(done > 0)
 }
 
+/// Agents that stand there as online and were not heard since: who is of them, and by which session.
+///
+/// # Errors
+/// When the database fails.
+pub async fn silent(store: &Store, heard_before: Timestamp) -> Result<Vec<(AgentId, i64)>> {
+    let rows: Vec<(i64, i64)> = on!(store.db(), p => sqlx::query_as(
+        "SELECT id, epoch FROM agents WHERE status = 'online' AND (seen_at IS NULL OR seen_at <= $1)")
+        .bind(heard_before.0).fetch_all(p).await?);
+    Ok(rows.into_iter().map(|(id, epoch)| (AgentId(id), epoch)).collect())
+}
+
 /// At start nobody is connected: agents that were online are unreachable until they come back.
 ///
 /// # Errors

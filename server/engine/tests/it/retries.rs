@@ -10,6 +10,8 @@ on_both!(
     an_exit_code_that_is_named_is_tried_again_at_once_and_another_is_not,
     an_agent_that_makes_no_sense_loses_the_attempt_and_it_starts_again_only_later,
     an_abort_ends_retries,
+    what_is_stuck_is_found,
+    an_abort_of_what_an_agent_runs_that_is_away_says_so_and_ends_with_its_lease,
 );
 
 const LOST: &str = "name: lost\nretry: { limit: 1, on: [agent_lost] }\nsteps:\n  - run: true\n";
@@ -37,6 +39,7 @@ async fn a_lost_attempt_is_tried_once_more_elsewhere_after_its_agent_has_surely_
         (TaskStatus::Running, JobStatus::Pending)
     );
     assert_eq!(waits.jobs[0].attempt, 2);
+    w.nothing_is_stuck().await;
     let why = waits.jobs[0].reason.clone().unwrap_or_default();
     assert!(why.contains("surely stopped"), "{why}");
     // The other agent is free all the time, and gets it only when the first has surely stopped.
@@ -66,9 +69,12 @@ async fn a_lost_attempt_is_tried_once_more_elsewhere_after_its_agent_has_surely_
         (Some(one.0), Some(old.fence.attempt.0)),
         "{told:?}"
     );
+    let words = format!("epoch {}, ended: ", old.fence.epoch);
+    assert!(told.len() == 1 && told[0].2.starts_with(&words), "{told:?}");
 
     second.run(&new, 0).await;
     let done = w.until(task, TaskStatus::Passed).await;
+    w.nothing_is_stuck().await;
     let attempts = w.engine.ports.tasks.attempts(&w.ana, done.jobs[0].id).await.unwrap();
     let seen: Vec<_> = attempts.iter().map(|a| (a.number, a.status, a.outcome)).collect();
     let ended = AttemptStatus::Ended;
@@ -133,6 +139,110 @@ async fn an_agent_that_makes_no_sense_loses_the_attempt_and_it_starts_again_only
     assert_eq!(again.number, 2);
     agent.run(&again, 0).await;
     w.until(task, TaskStatus::Passed).await;
+}
+
+async fn an_abort_of_what_an_agent_runs_that_is_away_says_so_and_ends_with_its_lease(database: Database) {
+    let w = World::on(database).await;
+    let mut agent = w.agent(1, &[]).await;
+    let plan = w.plan(LOST).await;
+    let task = w.run(plan).await.id;
+    let a = agent.assignment().await;
+    agent.prepare(&a).await;
+    agent.cut().await;
+    let asked = w.engine.ports.tasks.abort(&w.ana, task).await.unwrap();
+    assert_eq!(
+        (asked.status, asked.jobs[0].status),
+        (TaskStatus::Running, JobStatus::Preparing)
+    );
+    let why = asked.reason.unwrap_or_default();
+    let parts = [
+        "Aborted by ana. Aborting: agent",
+        "is unreachable since 2026-",
+        "when its lease ends at 2026-",
+    ];
+    assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+    assert_eq!(asked.jobs[0].reason.as_deref(), Some(why.as_str()));
+    w.nothing_is_stuck().await;
+
+    // It comes back: the abort is told again, and its word counts.
+    let have = vec![protocol::Have {
+        fence: a.fence,
+        state: protocol::HaveState::Running,
+        offset: 0,
+    }];
+    let (id, secret) = w.engine.builtin_agent().await.unwrap();
+    let mut agent = FakeAgent::connect(&w.engine, id, &secret, 1, &[], have).await;
+    agent
+        .hear_that(|m| matches!(m, ToAgent::Abort { fence } if *fence == a.fence).then_some(()))
+        .await;
+    agent.end(a.fence, true).await;
+    assert_eq!(w.states(task).await.0, TaskStatus::Aborted);
+
+    // Another never does: the lease ends it, as aborted and not as lost.
+    let task = w.run(plan).await.id;
+    let a = agent.assignment().await;
+    agent.cut().await;
+    w.engine.ports.tasks.abort(&w.ana, task).await.unwrap();
+    w.clock.advance(Settings::default().lease_ms);
+    w.engine.dispatch.sweep_once().await;
+    assert_eq!(w.states(task).await, (TaskStatus::Aborted, vec![JobStatus::Aborted]));
+    assert!(a.number == 1);
+    w.nothing_is_stuck().await;
+}
+
+async fn what_is_stuck_is_found(database: Database) {
+    let w = World::on(database).await;
+    let mut agent = w.agent(1, &[]).await;
+    let plan = w
+        .plan("name: two\njobs: {a: {steps: [{run: x}]}, b: {needs: a, steps: [{run: x}]}}\n")
+        .await;
+    w.run(plan).await;
+    let a = agent.assignment().await;
+    agent.prepare(&a).await;
+    w.nothing_is_stuck().await;
+    let attempt = a.fence.attempt;
+    for (fault, found) in [
+        (
+            format!("UPDATE attempts SET lease_until = NULL WHERE id = {attempt}"),
+            "without a lease",
+        ),
+        (
+            format!("UPDATE attempts SET lease_until = 5 WHERE id = {attempt}"),
+            "outlived its lease",
+        ),
+        (
+            format!("UPDATE attempts SET agent_id = NULL WHERE id = {attempt}"),
+            "runs on no agent",
+        ),
+        (
+            format!("UPDATE attempts SET finished_at = 5 WHERE id = {attempt}"),
+            "without a current attempt",
+        ),
+        (
+            format!("UPDATE attempts SET finished_at = 5 WHERE id = {attempt}"),
+            "goes on in an attempt that has ended",
+        ),
+        (
+            "UPDATE jobs SET finished_at = 5, status = 'failed' WHERE key = 'a'".into(),
+            "will never pass",
+        ),
+        (
+            "UPDATE jobs SET finished_at = 5, status = 'passed' WHERE key = 'a'".into(),
+            "waits for nothing",
+        ),
+        ("UPDATE tasks SET finished_at = 5".into(), "a job of it has not"),
+        (
+            "UPDATE tasks SET finished_at = NULL, desired = 'abort'".into(),
+            "waits in a task that is to be aborted",
+        ),
+        ("UPDATE jobs SET finished_at = 5".into(), "has ended jobs only"),
+    ] {
+        w.sql(fault.clone()).await;
+        let all = engine::store::orphans(&w.engine.store, domain::Timestamp(crate::support::NOW), 0)
+            .await
+            .unwrap();
+        assert!(all.iter().any(|f| f.contains(found)), "{fault}: {all:?}");
+    }
 }
 
 async fn an_abort_ends_retries(database: Database) {

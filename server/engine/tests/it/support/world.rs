@@ -155,6 +155,15 @@ impl World {
         (all.iter().find(|a| a.name == name).unwrap().id, credential)
     }
 
+    /// Nothing goes on without an owner or a deadline (I6).
+    pub async fn nothing_is_stuck(&self) {
+        use engine::clock::Clock as _;
+        let found = engine::store::orphans(&self.engine.store, self.clock.now(), 0)
+            .await
+            .unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    }
+
     /// Runs a statement as a write.
     pub async fn sql(&self, text: String) {
         let written = self.engine.store.write(move |tx| {
