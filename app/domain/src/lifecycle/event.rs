@@ -110,6 +110,8 @@ pub enum AgentEvent {
         /// When, by the agent's clock.
         at: Timestamp,
     },
+    /// Bytes are missing in its output. Where and why is the console's; no state hangs on it.
+    OutputGap,
     /// All is over: no process of it lives, its output is complete (which the engine has checked).
     Ended {
         /// Whether it ended because it was told to (abort, deadline), else by itself.

@@ -31,6 +31,7 @@ pub(super) fn word(event: &AttemptEvent) -> &'static str {
         AttemptEvent::CheckedOut { .. } => "checked out",
         AttemptEvent::StepStarted { .. } => "step started",
         AttemptEvent::StepEnded(_) => "step ended",
+        AttemptEvent::Gap(_) => "a gap in the output",
         AttemptEvent::Ended { .. } => "ended",
     }
 }

@@ -171,9 +171,9 @@ impl Dispatch {
     /// Bytes stored of an attempt.
     async fn stored(&self, attempt: AttemptId) -> u64 {
         let consoles = self.consoles.clone();
-        let read = tokio::task::spawn_blocking(move || consoles.standing(attempt)).await;
+        let read = tokio::task::spawn_blocking(move || consoles.received(attempt)).await;
         match read {
-            Ok(Ok(standing)) => standing.len,
+            Ok(Ok(received)) => received,
             _ => 0,
         }
     }

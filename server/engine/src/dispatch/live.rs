@@ -118,6 +118,17 @@ impl Live {
         })
     }
 
+    /// What an agent holds.
+    pub fn held_by(&self, agent: AgentId) -> Vec<Fence> {
+        let tables = self.tables();
+        let mine = tables.attempts.iter().filter(|(_, held)| held.agent == agent);
+        mine.map(|(attempt, held)| Fence {
+            attempt: *attempt,
+            epoch: held.epoch,
+        })
+        .collect()
+    }
+
     /// A step of an attempt has begun at this byte.
     pub fn step_started(&self, attempt: AttemptId, step: StepId, from: u64) {
         if let Some(h) = self.tables().attempts.get_mut(&attempt) {

@@ -7,6 +7,7 @@ mod assignment;
 mod foreign;
 mod hello;
 mod live;
+mod measure;
 mod report;
 mod session;
 mod sweep;

@@ -3,12 +3,13 @@
 //! **Invariant:** an attempt does not end in the rows before every byte it reported is stored and its digest agrees; a
 //! refused report is acknowledged and followed by `Forget`, so that it is not sent for ever.
 
+use super::measure::Measure;
 use super::session::{Reports, Session};
 use super::{Dispatch, foreign, translate};
-use crate::console::{Extent, Finished};
+use crate::console::{Consoles, Extent, Finished};
 use crate::queue::apply;
 use crate::scheduler::place_waiting;
-use crate::store::tasks::{CONSOLE_ENDED, STEP_LINES, load_by_attempt};
+use crate::store::tasks::{CONSOLE_ENDED, CONSOLE_MEASURE, STEP_LINES, load_by_attempt};
 use crate::store::{Batch, Result, Tx};
 use domain::lifecycle::{Effect, Event, Refused, TaskState};
 use domain::{AgentId, AttemptId, Timestamp};
@@ -54,10 +55,21 @@ impl Dispatch {
                 Ok(Finished::Complete) => {
                     session.asked.remove(&fence);
                 }
-                // As many bytes, but others: the agent has let them go, so asking again is idle. The attempt ends, and the
-                // missing digest in its row says that its output was not proved whole.
+                // What is missing is said where it is missing; the digest is of bytes that nobody has all of.
+                Ok(Finished::Unproved) => {
+                    session.asked.remove(&fence);
+                    if let AttemptEvent::Ended { digest, .. } = &mut event {
+                        digest.clear();
+                    }
+                }
+                // As many bytes, but others: the agent has let them go, so asking again is idle. The attempt ends, and its
+                // console says at its end, as its row does by having no digest, that it was not proved whole.
                 Ok(Finished::Mismatch { have }) if have >= *length => {
                     tracing::error!(attempt.id = %fence.attempt, "The output of attempt {} is not what its agent wrote", fence.attempt);
+                    let attempt = fence.attempt;
+                    if let Err(e) = self.off_thread(move |c| c.finish_differing(attempt)).await {
+                        tracing::error!(attempt.id = %attempt, error = %e, "Cannot note at the end of the console of attempt {attempt} that it differs: {e}");
+                    }
                     self.consoles.ended(fence.attempt);
                     session.asked.remove(&fence);
                     if let AttemptEvent::Ended { digest, .. } = &mut event {
@@ -78,19 +90,38 @@ impl Dispatch {
                 }
             }
         }
+        if let AttemptEvent::Gap(gap) = &event
+            && self.holds(session, fence)
+        {
+            let (attempt, gap) = (fence.attempt, *gap);
+            if let Err(e) = self.off_thread(move |c| c.gap(attempt, gap)).await {
+                // Not noted, so it must come again: a later acknowledgement would cover it.
+                tracing::error!(attempt.id = %attempt, error = %e, "Cannot note a gap in the console of attempt {attempt}: {e}");
+                session.broken = true;
+                return;
+            }
+        }
         reports.push((fence, n, event));
     }
 
     async fn close(&self, attempt: AttemptId, length: u64, digest: &str) -> std::io::Result<Finished> {
-        if length == 0 {
+        if length == 0 && self.consoles.standing(attempt)?.len == 0 {
             // No output, no file.
             self.consoles.ended(attempt);
             return Ok(Finished::Complete);
         }
-        let consoles = self.consoles.clone();
         let digest = u64::from_str_radix(digest, 16).unwrap_or_default();
-        let closed = tokio::task::spawn_blocking(move || consoles.finish(attempt, length, digest)).await;
-        closed.unwrap_or_else(|e| Err(std::io::Error::other(e)))
+        self.off_thread(move |c| c.finish(attempt, length, digest)).await
+    }
+
+    /// Asks the console store what may wait for the disk.
+    pub(super) async fn off_thread<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Consoles) -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let consoles = self.consoles.clone();
+        let done = tokio::task::spawn_blocking(move || f(&consoles)).await;
+        done.unwrap_or_else(|e| Err(std::io::Error::other(e)))
     }
 
     /// Writes a round of reports in one transaction, places what that made possible, and acknowledges. `false` when it
@@ -108,11 +139,11 @@ impl Dispatch {
             g.events.push(event);
         }
         let groups: Vec<Group> = groups.into_values().collect();
-        let lines = self.count_lines(&groups);
+        let (lines, missing) = (self.count_lines(&groups), self.measure(session, &groups));
         let (agent, clock, lease_ms) = (session.agent, self.clock.clone(), self.settings.lease_ms);
         let (asked, told) = (groups.clone(), session.foreign.clone());
         let written = self.store.write(move |tx| {
-            let (groups, lines, now) = (asked.clone(), lines.clone(), clock.now());
+            let (groups, lines, missing, now) = (asked.clone(), lines.clone(), missing.clone(), clock.now());
             let mut out = Recorded {
                 told: told.clone(),
                 ..Recorded::default()
@@ -124,6 +155,9 @@ impl Dispatch {
                 let mut batch = Batch::default();
                 for (step, n) in &lines {
                     batch.each(&STEP_LINES, [(*step).into(), (*n).into()]);
+                }
+                for (attempt, m) in &missing {
+                    batch.each(&CONSOLE_MEASURE, m.row(*attempt));
                 }
                 tx.later(batch);
                 let frees = |e: &Effect| matches!(e, Effect::SlotFreed { .. } | Effect::JobsReady { .. });
@@ -157,6 +191,17 @@ impl Dispatch {
         }
     }
 
+    /// What is stored and what is missing of attempts of which this round has gaps or ends.
+    fn measure(&self, session: &Session, groups: &[Group]) -> Vec<(AttemptId, Measure)> {
+        let of = |e: &AttemptEvent| matches!(e, AttemptEvent::Gap(_) | AttemptEvent::Ended { .. });
+        let asked = groups
+            .iter()
+            .filter(|g| g.events.iter().any(of) && self.holds(session, g.fence));
+        asked
+            .filter_map(|g| Some((g.fence.attempt, Measure::of(&self.consoles, g.fence.attempt)?)))
+            .collect()
+    }
+
     /// Lines of each step that ended in this round. Where its start was not heard by this server, views count them.
     fn count_lines(&self, groups: &[Group]) -> Vec<(i64, i64)> {
         let mut out = Vec::new();
@@ -175,7 +220,11 @@ impl Dispatch {
                             from,
                             len: end.until - from,
                         };
-                        if let Ok(n) = self.consoles.count(g.fence.attempt, extent) {
+                        let counted = self
+                            .consoles
+                            .in_file(g.fence.attempt, extent)
+                            .and_then(|extent| self.consoles.count(g.fence.attempt, extent));
+                        if let Ok(n) = counted {
                             out.push((end.step.0, i64::try_from(n).unwrap_or(i64::MAX)));
                         }
                     }
@@ -235,8 +284,8 @@ async fn record_one(tx: &mut Tx, agent: AgentId, g: &Group, now: Timestamp, out:
             (AttemptEvent::Ended { length, digest, .. }, None) => {
                 let mut batch = Batch::default();
                 let digest = Some(digest.clone()).filter(|d| !d.is_empty());
-                let row = [g.fence.attempt.0.into(), (*length as i64).into(), digest.into()];
-                batch.each(&CONSOLE_ENDED, row);
+                let length = i64::try_from(*length).unwrap_or(i64::MAX);
+                batch.each(&CONSOLE_ENDED, [g.fence.attempt.0.into(), length.into(), digest.into()]);
                 tx.later(batch);
             }
             (event, Some(why)) => refused(tx, task.0, agent, g.fence, event, why, now, out).await?,

@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub last: HashMap<Fence, u64>,
     /// Holds that are not this agent's, of which it spoke all the same: each is written down once.
     pub foreign: HashSet<Fence>,
+    /// Something it said could not be kept, and must come again: the connection ends.
+    pub broken: bool,
 }
 
 impl Session {
@@ -137,6 +139,7 @@ impl Dispatch {
             asked: HashMap::new(),
             last: HashMap::new(),
             foreign: HashSet::new(),
+            broken: false,
         };
         self.talk(session, &peer, &mut orders, incoming, &mut outgoing).await;
         if self.live.leave(agent, &peer) {
@@ -183,6 +186,9 @@ impl Dispatch {
                         if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
                     }
                     if !reports.is_empty() && !self.record(&mut session, reports, &mut answers).await {
+                        return;
+                    }
+                    if session.broken {
                         return;
                     }
                     if session.foreign.len() > FOREIGN {
@@ -242,10 +248,12 @@ impl Dispatch {
                             .iter()
                             .filter(|(f, _)| !session.unfinished.contains_key(f));
                         answers.extend(asked.map(|(f, o)| ToAgent::Rewind { fence: *f, offset: *o }));
+                        self.ask_again(session, answers);
                         for (fence, (n, event)) in std::mem::take(&mut session.unfinished) {
                             self.report(session, fence, n, event, reports, answers).await;
                         }
                     }
+                    Ok(FromAgent::Gone { fence, from, to }) => self.gone(session, fence, from, to, answers).await,
                     Ok(FromAgent::Facts(facts)) => self.new_facts(session.agent, facts).await,
                     // Unknown kinds are ignored; a second hello means nothing.
                     Ok(_) | Err(_) => {}

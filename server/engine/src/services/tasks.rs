@@ -96,13 +96,41 @@ impl TasksService {
     fn measure(&self, task: &mut TaskView) {
         for job in &mut task.jobs {
             let attempt = job.attempt_id;
-            for step in job.setup.iter_mut().chain(&mut job.steps) {
-                let from = step.console_from.unsigned_abs();
-                if step.status == StepStatus::Running {
-                    let Ok(standing) = self.consoles.standing(attempt) else {
-                        continue;
-                    };
-                    step.bytes = i64::try_from(standing.len.saturating_sub(from)).unwrap_or(i64::MAX);
+            let unended = !job.status.ended();
+            for step in job
+                .setup
+                .iter_mut()
+                .chain(&mut job.steps)
+                .filter(|s| s.started_at.is_some())
+            {
+                let extent = Extent {
+                    from: step.console_from.unsigned_abs(),
+                    len: step.bytes.unsigned_abs(),
+                };
+                // Nothing was written, or all is known: there is no need to look at the file.
+                let known = !unended && step.lines > 0 || extent.len == 0;
+                let silent = step.status != StepStatus::Running && known;
+                let Some((place, standing)) = (!silent)
+                    .then(|| {
+                        Some((
+                            self.consoles.in_file(attempt, extent).ok()?,
+                            self.consoles.standing(attempt).ok()?,
+                        ))
+                    })
+                    .flatten()
+                else {
+                    continue;
+                };
+                let (from, int) = (place.from, |n: u64| i64::try_from(n).unwrap_or(i64::MAX));
+                step.console_from = int(from);
+                step.bytes = if step.status == StepStatus::Running {
+                    int(standing.len.saturating_sub(from))
+                } else {
+                    int(place.len)
+                };
+                // Its command has ended, and some of what it wrote is still on its way here.
+                if unended && step.status.ended() && place.end() > standing.len {
+                    step.status = StepStatus::Finalizing;
                 }
                 if step.bytes > 0 && step.lines == 0 {
                     let extent = Extent {

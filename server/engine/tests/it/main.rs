@@ -5,6 +5,7 @@ mod conformance;
 mod consoles;
 mod dispatch;
 mod faults;
+mod gaps;
 mod migrations;
 mod queue;
 mod reports;

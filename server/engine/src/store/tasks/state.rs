@@ -253,6 +253,15 @@ pub(crate) const CONSOLE_ENDED: Each = Each {
     key: Some(0),
 };
 
+/// What an attempt's console has and lacks: id, bytes stored, gaps, bytes missing in them.
+pub(crate) const CONSOLE_MEASURE: Each = Each {
+    order: 18,
+    sqlite: "UPDATE attempts SET console_bytes = v.value ->> 1, gaps = v.value ->> 2, gap_bytes = v.value ->> 3 \
+        FROM json_each($1) v WHERE attempts.id = v.value ->> 0",
+    postgres: "UPDATE attempts SET console_bytes = $2, gaps = $3, gap_bytes = $4 WHERE id = $1",
+    key: Some(0),
+};
+
 /// Writes what differs.
 pub fn save(batch: &mut Batch, task: TaskId, changes: &Changes<'_>) {
     let at = |t: Option<Timestamp>| Value::Int(t.map(|t| t.0));
