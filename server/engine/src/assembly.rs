@@ -87,11 +87,15 @@ impl Engine {
         settings.server = own_id(&store).await?;
         let (told, durable) = mpsc::unbounded_channel();
         let folder = data.join("console");
-        let consoles = Consoles::open(&folder, move |attempt, offset| {
+        let bounds = crate::console::Options {
+            limit: settings.console_limit,
+            ..crate::console::Options::default()
+        };
+        let told = Arc::new(move |attempt, offset| {
             // Once dispatch is gone the server stops, and nobody waits for acknowledgements.
             let _ = told.send((attempt, offset));
-        })
-        .map_err(|e| StartError::Consoles(folder, e))?;
+        });
+        let consoles = Consoles::open_with(&folder, bounds, told).map_err(|e| StartError::Consoles(folder, e))?;
         let (out, effects) = Outward::new();
         let rules = SourceRules {
             allow_local: settings.allow_local,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// Every key there is.
 pub const KEYS: &[&str] = &[
     "allow_local_sources",
+    "console_limit",
     "data",
     "default_image",
     "executor",

@@ -71,6 +71,9 @@ fn what_cannot_be_read_is_refused_by_name() {
             "`proxy`, which is not an address",
         ),
         ("no_agent = \"perhaps\"", "which is not true or false"),
+        ("console_limit = \"1 GB\"", "which is not a size as 64MiB or 1GiB"),
+        ("console_limit = 0", "which is not a size"),
+        ("console_limit = \"99999999999TiB\"", "which is not a size"),
     ] {
         let e = format!("{:#}", resolve(toml, &[], ServeFlags::default()).expect_err(toml));
         assert!(e.contains(want), "{toml}: {e}");
@@ -101,4 +104,17 @@ fn the_public_address_follows_the_listener() {
     }
     let s = resolve("public_url = \"https://ci.example.org/\"", &[], ServeFlags::default()).expect("resolves");
     assert_eq!(s.public_url(([127, 0, 0, 1], 1).into()), "https://ci.example.org");
+}
+
+#[test]
+fn the_limit_of_an_output_is_a_size() {
+    for (toml, want) in [
+        ("", 1 << 30),
+        ("console_limit = 4096", 4_096),
+        ("console_limit = \"64MiB\"", 64 << 20),
+        ("console_limit = \"2 GiB\"", 2 << 30),
+    ] {
+        let s = resolve(toml, &[], ServeFlags::default()).expect("resolves");
+        assert_eq!(s.console_limit, want, "{toml}");
+    }
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod browser;
 mod command_line;
+mod hostile;
 mod house;
 mod idempotency;
 mod live;

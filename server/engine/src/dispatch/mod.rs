@@ -4,6 +4,7 @@
 //! attempt's present fence; an acknowledgement leaves only after the commit.
 
 mod assignment;
+mod bounds;
 mod foreign;
 mod hello;
 mod live;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub lease_ms: i64,
     /// Milliseconds between TERM and KILL.
     pub grace_ms: i64,
+    /// Bytes kept of the output of one attempt; the step goes on beyond them.
+    pub console_limit: u64,
 }
 
 impl Default for Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             unreachable_ms: 15_000,
             lease_ms: 600_000,
             grace_ms: 5_000,
+            console_limit: 1 << 30,
         }
     }
 }

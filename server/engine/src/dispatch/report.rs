@@ -304,8 +304,8 @@ fn has_ended(task: &TaskState, attempt: AttemptId) -> bool {
         .all(|j| j.attempt.id != attempt || j.attempt.finished_at.is_some())
 }
 
+/// A refused report leaves a trace, and its hold is over; where its holder makes no sense, the attempt is lost.
 #[expect(clippy::too_many_arguments, reason = "one call, of what one report is about")]
-/// A refused report leaves a trace, and its hold is over unless it merely came out of order.
 async fn refused(
     tx: &mut Tx,
     task: i64,
@@ -318,7 +318,8 @@ async fn refused(
 ) -> Result<()> {
     tracing::warn!(agent.id = %agent, attempt.id = %fence.attempt, task.id = task, "Refused a report of agent {agent}: {why}");
     // A hold that is not the agent's is written down once; its rightful holder's nonsense always.
-    if out.told.insert(fence) || matches!(why, Refused::OutOfOrder(_)) {
+    let nonsense = matches!(why, Refused::OutOfOrder(_) | Refused::Unknown);
+    if out.told.insert(fence) || nonsense {
         tx.audit(foreign::entry(
             agent,
             fence,
@@ -328,7 +329,7 @@ async fn refused(
         ))
         .await?;
     }
-    if matches!(why, Refused::OutOfOrder(_)) {
+    if nonsense {
         // The rightful holder makes no sense: it shall forget the attempt, and the attempt is lost.
         let gone = Event::AgentConfused {
             attempt: fence.attempt,

@@ -4,7 +4,7 @@
 
 use super::hello::{Hello, common, is_known};
 use super::live::Peer;
-use super::{Dispatch, translate};
+use super::{Dispatch, bounds, translate};
 use crate::console::Appended;
 use crate::store::agents;
 use bytes::Bytes;
@@ -114,6 +114,10 @@ impl Dispatch {
             );
             return refuse(&mut outgoing, &reason).await;
         };
+        if let Err(reason) = bounds::hello(&hello.facts, &hello.labels, hello.slots, &hello.have) {
+            tracing::warn!(agent.id = %hello.agent, "Refused the hello of agent {}: {reason}", hello.agent);
+            return refuse(&mut outgoing, reason).await;
+        }
         let agent = hello.agent;
         // Joined before the write, so that what is placed in it finds this connection.
         let (peer, mut orders) = self.join(agent);
@@ -181,7 +185,9 @@ impl Dispatch {
                     let mut reports: Reports = Vec::new();
                     if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
                     // Whatever has arrived meanwhile goes into the same write.
-                    while reports.len() < TOGETHER {
+                    // So many at most, and orders have their turn.
+                    for _ in 1..TOGETHER {
+                        if session.broken || session.foreign.len() > FOREIGN { break }
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
                         if !self.take(&mut session, frame, &mut reports, &mut answers).await { return }
                     }
@@ -312,6 +318,10 @@ impl Dispatch {
     }
 
     async fn new_facts(&self, agent: AgentId, facts: domain::agent::Facts) {
+        if let Err(reason) = bounds::facts(&facts) {
+            tracing::warn!(agent.id = %agent, "Passed over new facts of agent {agent}: {reason}");
+            return;
+        }
         let now = self.clock.now();
         let written = self.store.write(move |tx| {
             let facts = facts.clone();
