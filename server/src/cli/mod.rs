@@ -3,6 +3,7 @@
 //! **Invariant:** an error is one line on standard error and exit code 1; standard output holds only what was asked for.
 
 mod accounts;
+mod backup;
 mod local;
 mod plan;
 
@@ -34,6 +35,16 @@ enum Command {
     /// Plan documents
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Copy the data folder, of a running server too, into an empty folder
+    Backup {
+        /// The folder; it must be empty or not there
+        dir: PathBuf,
+    },
+    /// Put a backup into a new data folder, checked to the byte
+    Restore {
+        /// The backup's folder; the new data folder is named with --data
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +113,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(_) => wait_for(crate::serve::run(settings), true)?,
         Command::User(command) => wait_for(accounts::user(&settings, command), false)?,
         Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
+        Command::Backup { dir } => wait_for(backup::take(&settings, &dir), false)?,
+        Command::Restore { dir } => wait_for(backup::restore(&settings, &dir), false)?,
         Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
     }
     Ok(ExitCode::SUCCESS)
@@ -139,6 +152,8 @@ mod tests {
             "caracal --data d user list",
             "caracal token create --user ana --name ci --scope read --scope run",
             "caracal plan validate plan.yml",
+            "caracal --data d backup b",
+            "caracal restore b --data new",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod audit;
+mod backup;
 mod browser;
 mod command_line;
 mod hostile;

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod backup;
 mod batch;
 pub mod logins;
 mod orphans;
