@@ -68,6 +68,13 @@ pub enum Event {
         /// Why it cannot be, one sentence.
         why: String,
     },
+    /// The server's clock was set: what it measured by the old one moves along, so that nobody's hold is longer or shorter.
+    ClockMoved {
+        /// Milliseconds, back when negative.
+        by_ms: i64,
+        /// Agents that are connected: their holds run by what they say next.
+        heard: Vec<AgentId>,
+    },
     /// Time and grace of an attempt have passed and its agent did not confirm the end.
     DeadlinePassed {
         /// Which.

@@ -45,6 +45,7 @@ pub fn step(state: &mut TaskState, event: Event, now: Timestamp) -> Result<Vec<E
         Event::LeaseExpired { attempt, heard } => lease_expired(state, attempt, heard, now),
         Event::AgentForgot { attempt, epoch } => agent_forgot(state, Fence { attempt, epoch }, now),
         Event::AgentConfused { attempt, epoch, why } => agent_confused(state, Fence { attempt, epoch }, &why, now),
+        Event::ClockMoved { by_ms, heard } => Ok(clock_moved(state, by_ms, &heard)),
         Event::DeadlinePassed { attempt } => deadline_passed(state, attempt, now),
         Event::SourceFailed { reason } => source_failed(state, reason, now),
     }
@@ -228,6 +229,18 @@ fn agent_confused(state: &mut TaskState, fence: Fence, why: &str, now: Timestamp
     let mut effects = vec![Effect::Forget { agent, fence }];
     settle::end_attempt(state, index, end, now, &mut effects);
     Ok(effects)
+}
+
+fn clock_moved(state: &mut TaskState, by_ms: i64, heard: &[AgentId]) -> Vec<Effect> {
+    let held = state.jobs.iter_mut().map(|job| &mut job.attempt);
+    for attempt in held.filter(|attempt| attempt.holder().is_some()) {
+        let connected = attempt.agent.is_some_and(|agent| heard.contains(&agent));
+        attempt.lease_until = attempt
+            .lease_until
+            .map(|at| if connected { at } else { at.plus(by_ms) });
+        attempt.deadline_at = attempt.deadline_at.map(|at| at.plus(by_ms));
+    }
+    Vec::new()
 }
 
 fn deadline_passed(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> Result<Vec<Effect>, Refused> {

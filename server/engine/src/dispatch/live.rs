@@ -118,6 +118,11 @@ impl Live {
         })
     }
 
+    /// Who is connected here.
+    pub fn agents(&self) -> Vec<AgentId> {
+        self.tables().peers.keys().copied().collect()
+    }
+
     /// What an agent holds.
     pub fn held_by(&self, agent: AgentId) -> Vec<Fence> {
         let tables = self.tables();

@@ -5,6 +5,7 @@
 
 mod assignment;
 mod bounds;
+mod clock_moved;
 mod foreign;
 mod hello;
 mod live;
@@ -76,6 +77,7 @@ pub struct Dispatch {
     out: Outward,
     settings: Arc<Settings>,
     live: Arc<Live>,
+    look: Arc<clock_moved::Look>,
 }
 
 impl Dispatch {
@@ -89,6 +91,7 @@ impl Dispatch {
             out,
             settings: Arc::new(settings),
             live: Arc::default(),
+            look: Arc::default(),
         }
     }
 

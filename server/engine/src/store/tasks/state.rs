@@ -129,6 +129,18 @@ pub async fn load_by_attempt(tx: &mut Tx, attempt: AttemptId) -> Result<Option<T
     Ok(id.map(TaskId))
 }
 
+/// Tasks of which an agent holds an attempt.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn handed_out(tx: &mut Tx) -> Result<Vec<TaskId>> {
+    let ids: Vec<i64> = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT DISTINCT j.task_id FROM attempts a JOIN jobs j ON j.id = a.job_id \
+         WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL ORDER BY j.task_id")
+        .fetch_all(c).await?);
+    Ok(ids.into_iter().map(TaskId).collect())
+}
+
 fn job(r: &Row) -> Result<JobState> {
     let attempt = AttemptState {
         id: AttemptId(r.a_id),
