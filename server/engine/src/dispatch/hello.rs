@@ -138,7 +138,8 @@ impl Dispatch {
             };
             match verdict(row, &have) {
                 Verdict::Goes => {
-                    self.live.begin(fence, agent);
+                    self.live.begin(fence, agent, self.clock.elapsed());
+                    self.live.sign(fence.attempt, self.clock.elapsed());
                     let offset = self.stored(fence.attempt).await;
                     first.push(ToAgent::Rewind {
                         fence: translate::fence(fence),
@@ -152,7 +153,7 @@ impl Dispatch {
                 }
                 Verdict::Again => {
                     if let Some(a) = assignment::read(&self.store, &self.settings, fence).await? {
-                        self.live.begin(fence, agent);
+                        self.live.begin(fence, agent, self.clock.elapsed());
                         first.push(ToAgent::Assign(Box::new(a)));
                     }
                 }

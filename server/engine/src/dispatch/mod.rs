@@ -5,6 +5,7 @@
 
 mod assignment;
 mod bounds;
+mod care;
 mod clock_moved;
 mod foreign;
 mod hello;
@@ -167,7 +168,7 @@ impl Dispatch {
     async fn assign(&self, agent: AgentId, fence: domain::lifecycle::Fence) {
         match assignment::read(&self.store, &self.settings, fence).await {
             Ok(Some(a)) => {
-                self.live.begin(fence, agent);
+                self.live.begin(fence, agent, self.clock.elapsed());
                 self.tell(agent, ToAgent::Assign(Box::new(a)));
             }
             Ok(None) => {}

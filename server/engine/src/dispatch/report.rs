@@ -48,6 +48,9 @@ impl Dispatch {
         reports: &mut Reports,
         answers: &mut Vec<ToAgent>,
     ) {
+        if self.holds(session, fence) {
+            self.live.sign(fence.attempt, self.clock.elapsed());
+        }
         if let AttemptEvent::Ended { length, digest, .. } = &event
             && self.holds(session, fence)
         {

@@ -241,8 +241,9 @@ impl Dispatch {
                         }
                         self.report(session, fence, n, event, reports, answers).await;
                     }
-                    Ok(FromAgent::Heartbeat { .. }) => {
+                    Ok(FromAgent::Heartbeat { running }) => {
                         answers.push(ToAgent::Extend);
+                        self.look_after(session, &running, answers).await;
                         self.heard(session.agent);
                         let me = session.agent;
                         let mine = |f: &Fence| self.live.holder(f.attempt) == Some((me, translate::held(*f)));
@@ -274,6 +275,7 @@ impl Dispatch {
         if !self.holds(session, o.fence) {
             return self.refuse_output(session, o.fence, answers).await;
         }
+        self.live.sign(o.fence.attempt, self.clock.elapsed());
         let stored = match self.consoles.append(o.fence.attempt, o.offset, &o.marks, &o.bytes) {
             Ok(Appended::Received { received }) => {
                 session.asked.remove(&o.fence);

@@ -1,6 +1,7 @@
 //! The engine over real databases (SQLite, and PostgreSQL where there is one) and real sessions with a fake agent: one binary, one module per area.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop there")]
 
+mod care;
 mod clock;
 mod conformance;
 mod consoles;
