@@ -10,6 +10,7 @@ mod backup;
 mod browser;
 mod command_line;
 mod hostile;
+mod hostile_table;
 mod house;
 mod idempotency;
 mod live;

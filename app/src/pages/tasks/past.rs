@@ -45,7 +45,7 @@ pub fn put_back(task: &mut TaskView, attempts: Vec<AttemptView>, step: StepId) -
 pub fn step_of(attempt: &AttemptView) -> Option<StepId> {
     let begun = || attempt.steps.iter().filter(|s| s.started_at.is_some());
     let bad = |s: &&domain::task::StepView| select::is_bad(s.status.outcome()) && !s.allow_failure;
-    begun().find(bad).or_else(|| begun().last()).map(|s| s.id)
+    begun().find(bad).or_else(|| begun().next_back()).map(|s| s.id)
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use domain::status::{AgentStatus, Desired};
 use domain::task::TaskView;
 use domain::{JobId, Timestamp};
 
+/// Job; its agent's name, state and when it was heard; the lease.
+type Row = (i64, String, String, Option<i64>, Option<i64>);
+
 /// Puts the sentence on each job whose agent cannot hear of the abort, and on the task.
 pub(super) async fn say_where(store: &Store, task: &mut TaskView) -> Result<()> {
     if task.status.ended() || task.desired != Desired::Abort {
@@ -15,7 +18,7 @@ pub(super) async fn say_where(store: &Store, task: &mut TaskView) -> Result<()> 
     let sql = "SELECT j.id, g.name, g.status, g.seen_at, a.lease_until FROM jobs j \
                JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt JOIN agents g ON g.id = a.agent_id \
                WHERE j.task_id = $1 AND a.finished_at IS NULL AND g.status <> $2";
-    let rows: Vec<(i64, String, String, Option<i64>, Option<i64>)> = on!(store.db(), p => sqlx::query_as(sql)
+    let rows: Vec<Row> = on!(store.db(), p => sqlx::query_as(sql)
         .bind(task.id.0).bind(AgentStatus::Online.as_str()).fetch_all(p).await?);
     for (job, agent, status, seen, lease) in rows {
         let since = seen.map_or(String::new(), |at| format!(" since {}", Timestamp(at).to_words()));

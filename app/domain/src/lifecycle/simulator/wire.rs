@@ -26,7 +26,7 @@ enum Packet {
     Beat { sent: i64 },
     Welcome { sent: i64 },
     Extend { sent: i64 },
-    Assign { fence: Fence, job: JobState },
+    Assign { fence: Fence, job: Box<JobState> },
     Abort(Fence),
     Forget(Fence),
     Ack { fence: Fence, n: u64 },
@@ -483,7 +483,7 @@ impl<'a> Wire<'a> {
                 continue;
             }
             self.counts.count("wire assignment again");
-            let fence = job.attempt.fence();
+            let (fence, job) = (job.attempt.fence(), Box::new(job));
             self.send(a, connection, false, Packet::Assign { fence, job });
         }
     }
@@ -616,7 +616,7 @@ impl<'a> Wire<'a> {
         match effect {
             Effect::Assign { agent, fence } => {
                 let job = self.task.jobs.iter().find(|j| j.attempt.id == fence.attempt);
-                let job = job.ok_or("no such job")?.clone();
+                let job = Box::new(job.ok_or("no such job")?.clone());
                 tell(self, agent, Packet::Assign { fence, job });
             }
             Effect::Abort { agent, fence } => tell(self, agent, Packet::Abort(fence)),
