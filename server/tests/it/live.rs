@@ -316,3 +316,38 @@ async fn one_far_behind_is_told_where_the_console_stands_and_never_gets_a_backlo
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_is_told_of_a_gap_at_once_and_of_each_once() {
+    let (house, at, token) = house().await;
+    let work = house.work(&token, "app").await;
+    let attempt = attempt(&house, &token, work).await;
+    put(&house, attempt, 0, b"one\n");
+    let mut b = Browser::open(at, &token).await.unwrap();
+    b.say(&FromBrowser::View {
+        id: 1,
+        attempt,
+        from: 0,
+        follow: true,
+    })
+    .await;
+    assert_eq!(b.bytes(1, 0, 4).await, b"one\n");
+    for k in 1..=2 {
+        // Nothing else happens: the gap alone is the news.
+        let reason = protocol::GapReason::AgentDisk;
+        let gap = protocol::Gap {
+            k,
+            at: 4,
+            size: None,
+            reason,
+        };
+        house.engine.consoles.gap(attempt, gap).unwrap();
+        assert_eq!(
+            b.said().await,
+            FromServer::Gap {
+                id: 1,
+                gaps: u64::from(k)
+            }
+        );
+    }
+}

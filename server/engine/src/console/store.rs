@@ -232,15 +232,15 @@ impl Consoles {
         lines::count(&self.console(attempt), extent)
     }
 
-    /// Waits until the console is longer than `past` or has ended, and says where it stands.
+    /// Waits until the console is longer than `past`, has a gap more than now, or has ended, and says where it stands.
     ///
     /// # Errors
     /// When the disk refuses.
     pub async fn grown(&self, attempt: AttemptId, past: u64) -> io::Result<Standing> {
         let console = self.console(attempt);
-        console.load()?;
+        let gaps = console.load()?.gaps;
         let mut standing = console.standing.subscribe();
-        let seen = standing.wait_for(|s| s.len > past || s.ended).await;
+        let seen = standing.wait_for(|s| s.len > past || s.gaps != gaps || s.ended).await;
         // The sender lives in `console`, so the wait ends only by what it waits for.
         Ok(seen.map_or_else(
             |_| Standing {

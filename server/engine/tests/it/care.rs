@@ -8,6 +8,7 @@ use protocol::{FromAgent, ToAgent};
 on_both!(
     an_assignment_that_is_not_taken_is_sent_again_with_the_heartbeats,
     an_attempt_without_a_sign_for_a_whole_lease_is_lost_though_its_agent_is_heard,
+    an_agent_that_falls_silent_is_unreachable_and_keeps_its_lease,
 );
 
 const ONE: &str = "name: one\nsteps:\n  - run: true\n";
@@ -59,5 +60,28 @@ async fn an_attempt_without_a_sign_for_a_whole_lease_is_lost_though_its_agent_is
     // It said itself that it does not run it: the next attempt begins at once.
     let next = agent.assignment().await;
     assert_eq!((next.task, next.number), (task, 2));
+    w.nothing_is_stuck().await;
+}
+
+async fn an_agent_that_falls_silent_is_unreachable_and_keeps_its_lease(database: Database) {
+    let w = World::on(database).await.restart_with(|s| s.unreachable_ms = 100).await;
+    let mut agent = w.agent(1, &[]).await;
+    let id = agent.id;
+    let plan = w.plan(ONE).await;
+    let task = w.run(plan).await.id;
+    let a = agent.assignment().await;
+    agent.prepare(&a).await;
+    // Its connection is open, and nothing comes over it any more.
+    assert!(agent.try_hear().await.is_none(), "the server hangs up");
+    let mut news = w.engine.store.news();
+    loop {
+        let seen = w.engine.ports.agents.get(&w.ana, id).await.unwrap().status;
+        if seen.as_str() == "unreachable" {
+            break;
+        }
+        let next = tokio::time::timeout(std::time::Duration::from_secs(10), news.recv());
+        assert!(next.await.is_ok(), "it stays {seen}");
+    }
+    assert_eq!(w.states(task).await.1, [JobStatus::Preparing], "its lease runs on");
     w.nothing_is_stuck().await;
 }

@@ -56,6 +56,37 @@ impl World {
         }
     }
 
+    /// Stops the engine and starts another over the same folder, with other times.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        } = self;
+        engine.stop().await;
+        let mut settings = Settings {
+            allow_local: true,
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let options = Options {
+            database: at.clone(),
+            data: dir.path().to_owned(),
+            settings,
+            clock: clock.clone(),
+        };
+        let engine = Engine::start(options).await.unwrap();
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        }
+    }
+
     async fn open(dir: &TempDir, at: &Location, clock: &Arc<TestClock>) -> Engine {
         let options = Options {
             database: at.clone(),
