@@ -20,6 +20,7 @@ const LEFT_OUT: &[&str] = &[
     "caracal.db-shm",
     "caracal.lock",
     "caracal.sock",
+    "reserve",
     "agent",
     CONSOLE,
 ];

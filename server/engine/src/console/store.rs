@@ -5,6 +5,7 @@
 use super::durable::{OnDurable, Worker, is_clean};
 use super::file::{Console, locked};
 use super::{Appended, Extent, Finished, Standing, TailOf, lines};
+use crate::space::Space;
 use domain::AttemptId;
 use domain::console::view::{Gaps, Lines};
 use protocol::Mark;
@@ -44,6 +45,7 @@ struct Shared {
     consoles: Mutex<HashMap<AttemptId, Arc<Console>>>,
     uses: AtomicU64,
     worker: Worker,
+    space: Option<Arc<Space>>,
 }
 
 /// The console store; clones are the same store.
@@ -57,14 +59,14 @@ impl Consoles {
     /// # Errors
     /// When the folder cannot be made or the thread not started.
     pub fn open(dir: &Path, told: impl Fn(AttemptId, u64) + Send + Sync + 'static) -> io::Result<Self> {
-        Self::open_with(dir, Options::default(), Arc::new(told))
+        Self::open_with(dir, Options::default(), Arc::new(told), None)
     }
 
-    /// As [`Consoles::open`], with other bounds.
+    /// As [`Consoles::open`], with other bounds; where `space` is low, no output is taken.
     ///
     /// # Errors
     /// When the folder cannot be made or the thread not started.
-    pub fn open_with(dir: &Path, options: Options, told: OnDurable) -> io::Result<Self> {
+    pub fn open_with(dir: &Path, options: Options, told: OnDurable, space: Option<Arc<Space>>) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         Ok(Self(Arc::new(Shared {
             dir: dir.to_owned(),
@@ -72,6 +74,7 @@ impl Consoles {
             consoles: Mutex::default(),
             uses: AtomicU64::new(0),
             worker: Worker::start(told)?,
+            space,
         })))
     }
 
@@ -98,6 +101,10 @@ impl Consoles {
     /// # Errors
     /// When the disk refuses; nothing of this append is stored then, and it can be sent again.
     pub fn append(&self, attempt: AttemptId, offset: u64, marks: &[Mark], bytes: &[u8]) -> io::Result<Appended> {
+        if self.0.space.as_ref().is_some_and(|s| s.is_low() && s.look().is_some()) {
+            // It waits in its agent's spool; what is left here is the database's.
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let console = self.console(attempt);
         let appended = console.append(offset, marks, bytes)?;
         if !matches!(appended, Appended::Gap { .. }) {

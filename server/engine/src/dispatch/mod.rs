@@ -23,6 +23,7 @@ use crate::clock::SharedClock;
 use crate::console::Consoles;
 use crate::queue::Outward;
 use crate::scheduler::place_waiting;
+use crate::space::Space;
 use crate::store::Store;
 use domain::lifecycle::Effect;
 use domain::{AgentId, AttemptId};
@@ -79,12 +80,20 @@ pub struct Dispatch {
     settings: Arc<Settings>,
     live: Arc<Live>,
     look: Arc<clock_moved::Look>,
+    space: Arc<Space>,
 }
 
 impl Dispatch {
     /// A dispatch over a store; start its loops with [`Dispatch::run`].
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, consoles: Consoles, out: Outward, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        clock: SharedClock,
+        consoles: Consoles,
+        out: Outward,
+        settings: Settings,
+        space: Arc<Space>,
+    ) -> Self {
         Self {
             store,
             clock,
@@ -93,6 +102,7 @@ impl Dispatch {
             settings: Arc::new(settings),
             live: Arc::default(),
             look: Arc::default(),
+            space,
         }
     }
 

@@ -30,6 +30,7 @@ impl Dispatch {
     /// Ends every attempt that is overdue now, and hands out what was held back until now.
     pub async fn sweep_once(&self) {
         let now = self.clock.now();
+        self.space.look();
         if let Some(by_ms) = self.look.moved(now, self.clock.elapsed()) {
             // What is due is due by the next look, when what was measured by the old clock has moved along.
             return self.clock_moved(by_ms).await;

@@ -9,6 +9,7 @@ use crate::clock::SharedClock;
 use crate::console::{Consoles, Extent};
 use crate::queue::{Making, Outward, again, apply, create};
 use crate::scheduler::place_waiting;
+use crate::space::Space;
 use crate::store::audit::Entry;
 use crate::store::tasks::{self, Runnable, WaitingFilter};
 use crate::store::{Error as StoreError, Store};
@@ -22,6 +23,7 @@ use domain::task::{AttemptView, CauseKind, RunPlan, TaskQuery, TaskView};
 use domain::{Error, JobId, PlanId, ProjectId, Result, TaskId, git, lifecycle};
 use futures::FutureExt;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Highest priority for those who are not admins.
 const CEILING: i64 = 50;
@@ -37,12 +39,20 @@ pub struct TasksService {
     consoles: Consoles,
     lease_ms: i64,
     ended: Ended,
+    space: Arc<Space>,
 }
 
 impl TasksService {
     /// The port over a store; `lease_ms` is how long an attempt's first hold lasts.
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, out: Outward, consoles: Consoles, lease_ms: i64) -> Self {
+    pub fn new(
+        store: Store,
+        clock: SharedClock,
+        out: Outward,
+        consoles: Consoles,
+        lease_ms: i64,
+        space: Arc<Space>,
+    ) -> Self {
         Self {
             store,
             clock,
@@ -50,6 +60,7 @@ impl TasksService {
             consoles,
             lease_ms,
             ended: Ended::default(),
+            space,
         }
     }
 
@@ -143,6 +154,11 @@ impl TasksService {
         }
     }
 
+    /// New work takes space that there must be.
+    fn has_room(&self) -> Result<()> {
+        self.space.refusal().map_or(Ok(()), |why| Err(Error::Unavailable(why)))
+    }
+
     async fn authorized(&self, viewer: &Viewer, action: Action, id: TaskId) -> Result<()> {
         // One project for now; when there are more, the task's own is read here.
         authorize(viewer, action, Scope::default_project(&format!("task #{id}")))
@@ -211,6 +227,7 @@ impl domain::ports::Tasks for TasksService {
             ));
         }
         check_wish(viewer, &found, &wish)?;
+        self.has_room()?;
         let making = Making {
             user: viewer.user,
             by: viewer.name.clone(),
@@ -266,6 +283,7 @@ impl domain::ports::Tasks for TasksService {
                 "Every job of task #{id} passed: there is nothing failed to rerun."
             )));
         }
+        self.has_room()?;
         let making = Making {
             user: viewer.user,
             by: viewer.name.clone(),

@@ -103,7 +103,7 @@ fn what_comes_beyond_the_limit_is_counted_and_not_kept() {
         limit: 10,
         ..Options::default()
     };
-    let open = || Consoles::open_with(dir.path(), options, Arc::new(|_, _| {})).unwrap();
+    let open = || Consoles::open_with(dir.path(), options, Arc::new(|_, _| {}), None).unwrap();
     let c = open();
     let output = b"line one\nline two\nline three\n";
     assert_eq!(put(&c, 0, &output[..6]), Appended::Received { received: 6 });
@@ -139,6 +139,7 @@ fn a_restart_beyond_the_limit_goes_on_counting_where_it_was_told_durable() {
         dir.path(),
         options,
         Arc::new(move |_, n| hear.store(n, Ordering::Release)),
+        None,
     )
     .unwrap();
     for n in 0..50_u64 {
@@ -148,7 +149,7 @@ fn a_restart_beyond_the_limit_goes_on_counting_where_it_was_told_durable() {
         std::thread::yield_now();
     }
     drop(c);
-    let c = Consoles::open_with(dir.path(), options, Arc::new(|_, _| {})).unwrap();
+    let c = Consoles::open_with(dir.path(), options, Arc::new(|_, _| {}), None).unwrap();
     assert_eq!(c.received(A).unwrap(), 100);
     put(&c, 100, b"yy");
     assert_eq!(texts(&c.lines(A, whole(), 1, 9).unwrap()), ["1:x", "2:x", "gap 98"]);
@@ -176,7 +177,13 @@ fn a_console_whose_sync_failed_takes_again_what_is_not_on_disk_for_certain() {
         ..Options::default()
     };
     let hear = told.clone();
-    let c = Consoles::open_with(dir.path(), options, Arc::new(move |_, n| hear.lock().unwrap().push(n))).unwrap();
+    let c = Consoles::open_with(
+        dir.path(),
+        options,
+        Arc::new(move |_, n| hear.lock().unwrap().push(n)),
+        None,
+    )
+    .unwrap();
     let until = |n| {
         while told.lock().unwrap().last() != Some(&n) {
             std::thread::yield_now();
