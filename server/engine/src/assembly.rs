@@ -3,7 +3,7 @@
 //! **Invariant:** this file alone knows every part; nothing starts before the store is open, and everything it started has
 //! ended when [`Engine::stop`] answers.
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
 use crate::queue::{Outward, Resolver};
@@ -83,6 +83,8 @@ impl Engine {
             mut settings,
             clock,
         } = options;
+        let steady = Steady::over(clock);
+        let clock: SharedClock = steady.clone();
         let store = Store::open(&database).await?;
         store.write(|tx| agents::all_unheard(tx).boxed()).await?;
         settings.server = own_id(&store).await?;
@@ -107,7 +109,7 @@ impl Engine {
         let stop = CancellationToken::new();
         let dispatch = Dispatch::new(
             store.clone(),
-            clock.clone(),
+            steady,
             consoles.clone(),
             out.clone(),
             settings,

@@ -5,13 +5,16 @@
 //!
 //! **Invariant:** memory is behind the files, never ahead; after a crash the length of the data file is believed.
 
+mod missing;
+mod write;
+
 use super::gap::Gap;
 use super::index::{self, Cursor, Index};
 use super::rebuild::rebuild;
 use super::record::{Record, SIZE, STRIDE};
-use super::{Appended, Finished, Options, Standing};
+use super::{Options, Standing};
 use domain::AttemptId;
-use protocol::{Digest, GapReason, Mark};
+use protocol::{Digest, GapReason};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -221,7 +224,7 @@ impl Console {
         writer.skipped = index.gaps.skipped(u64::MAX);
         // The hash is of the file; it is that of the stream only where nothing of the stream is missing.
         writer.whole = writer.skipped == 0;
-        writer.limit = beyond(&files, &index)?;
+        writer.limit = missing::beyond(&files, &index)?;
         let gaps = index.gaps.iter().count() as u64;
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         // That it has ended may have been said before its files were looked at.
@@ -233,184 +236,6 @@ impl Console {
             }
         });
         Ok(writer)
-    }
-
-    pub fn append(&self, offset: u64, marks: &[Mark], bytes: &[u8]) -> io::Result<Appended> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut() else {
-            return Err(io::Error::other("the console is not loaded"));
-        };
-        let end = offset.saturating_add(bytes.len() as u64);
-        if let Some(again) = w.again {
-            let wanted = w.stream(again);
-            if offset > wanted {
-                return Ok(Appended::Gap { expected: wanted });
-            }
-            self.write_again(w, again, bytes.get((wanted - offset) as usize..).unwrap_or_default())?;
-        }
-        let received = w.received();
-        if offset > received {
-            return Ok(Appended::Gap { expected: received });
-        }
-        if end <= received || w.digest.is_some() || w.again.is_some() {
-            return Ok(Appended::Duplicate { received });
-        }
-        let skip = (received - offset) as usize;
-        let new = &bytes[skip..];
-        let room = self.options.limit.saturating_sub(w.len);
-        let kept_len = new.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-        let (new, beyond) = if w.limit.is_some() {
-            (&new[..0], new)
-        } else {
-            new.split_at(kept_len)
-        };
-        if !new.is_empty() {
-            let marks: Vec<_> = kept(marks, skip)
-                .map(|m| (w.len + m.0, m.1.time, m.1.stream))
-                .filter(|m| m.0 < w.len + new.len() as u64)
-                .collect();
-            let Some(files) = self.files(true)? else {
-                return Err(io::Error::other("the console has no file"));
-            };
-            let mut at = self.indexed();
-            let mut records = Vec::new();
-            at.take(w.len, &marks, new, &mut records);
-            files.data.write_all_at(new, w.len)?;
-            self.write_records(&files, &records)?;
-            w.hash.update(new, |_| {});
-            w.len += new.len() as u64;
-            self.index
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .publish(&records, at);
-            self.standing.send_modify(|s| s.len = w.len);
-        }
-        if !beyond.is_empty() {
-            self.drop_beyond(w, beyond)?;
-        }
-        Ok(Appended::Received { received: w.received() })
-    }
-
-    /// Writes bytes once more in their place, after a sync that failed.
-    fn write_again(&self, w: &mut Writer, again: u64, bytes: &[u8]) -> io::Result<()> {
-        let n = bytes.len().min((w.len - again) as usize);
-        if let Some(files) = self.files(true)? {
-            files.data.write_all_at(&bytes[..n], again)?;
-        }
-        let at = again + n as u64;
-        w.again = (at < w.len).then_some(at);
-        Ok(())
-    }
-
-    /// Counts bytes that are beyond the limit: they are taken, so that the step goes on, and not kept.
-    fn drop_beyond(&self, w: &mut Writer, bytes: &[u8]) -> io::Result<()> {
-        let more = bytes.len() as u64;
-        match &mut w.limit {
-            Some(beyond) => {
-                beyond.size += more;
-                beyond.noted = false;
-                let size = beyond.size;
-                self.index
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .gaps
-                    .grow_limit(size);
-            }
-            None => {
-                let record = self.indexed().records;
-                self.put_gap(Gap {
-                    offset: w.len,
-                    size: Some(more),
-                    reason: GapReason::Limit,
-                    k: 0,
-                    skips: true,
-                })?;
-                w.limit = Some(Beyond {
-                    record,
-                    size: more,
-                    noted: true,
-                });
-            }
-        }
-        w.hash.update(bytes, |_| {});
-        w.skipped += more;
-        Ok(())
-    }
-
-    /// Notes that bytes are missing before byte `at` of the stream; one of this number is known already.
-    pub fn gap(&self, gap: protocol::Gap) -> io::Result<()> {
-        let held = self.writer()?;
-        if held.as_ref().is_none_or(|w| w.digest.is_some()) || gap.k == 0 || gap.k > protocol::GAPS_MAX {
-            return Ok(());
-        }
-        let offset = {
-            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-            if index.gaps.knows(gap.k) {
-                return Ok(());
-            }
-            index.gaps.in_file(gap.at)
-        };
-        self.put_gap(Gap {
-            offset,
-            size: gap.size,
-            reason: gap.reason,
-            k: gap.k,
-            skips: false,
-        })
-    }
-
-    /// Notes that the stream goes on at `to`, and that what lies between here and there is nowhere any more; the byte of
-    /// the stream that is wanted next comes back.
-    pub fn gone(&self, from: u64, to: u64) -> io::Result<u64> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut() else {
-            return Err(io::Error::other("the console is not loaded"));
-        };
-        if w.digest.is_some() || w.again.is_some() || from != w.received() || to <= from {
-            return Ok(w.received());
-        }
-        let size = to - from;
-        match &mut w.limit {
-            // Beyond the limit nothing is kept anyway.
-            Some(beyond) => {
-                beyond.size += size;
-                beyond.noted = false;
-                let size = beyond.size;
-                self.index
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .gaps
-                    .grow_limit(size);
-            }
-            None => self.put_gap(Gap {
-                offset: w.len,
-                size: Some(size),
-                reason: GapReason::File,
-                k: 0,
-                skips: true,
-            })?,
-        }
-        w.skipped += size;
-        w.whole = false;
-        Ok(w.received())
-    }
-
-    /// Writes a gap into the index, on disk and in memory.
-    fn put_gap(&self, gap: Gap) -> io::Result<()> {
-        let Some(files) = self.files(true)? else {
-            return Err(io::Error::other("the console has no file"));
-        };
-        let mut at = self.indexed();
-        let record = Record::Gap(gap);
-        self.write_records(&files, &[record])?;
-        files.index.sync_data()?;
-        at.records += 1;
-        self.index
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .publish(&[record], at);
-        self.standing.send_modify(|s| s.gaps += 1);
-        Ok(())
     }
 
     fn indexed(&self) -> Cursor {
@@ -426,135 +251,8 @@ impl Console {
         files.index.write_all_at(&bytes, at * SIZE as u64)
     }
 
-    pub fn finish(&self, length: u64, digest: u64) -> io::Result<Finished> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut() else {
-            return Err(io::Error::other("the console is not loaded"));
-        };
-        if let Some(again) = w.again {
-            return Ok(Finished::Mismatch { have: w.stream(again) });
-        }
-        if w.received() != length {
-            return Ok(Finished::Mismatch { have: w.received() });
-        }
-        let proved = match w.digest {
-            Some(known) => known == digest,
-            None => w.whole && w.hash.value() == digest,
-        };
-        if !proved && w.whole && w.digest.is_none() {
-            return Ok(Finished::Mismatch { have: length });
-        }
-        self.close(w, if proved { digest } else { 0 })?;
-        Ok(if proved { Finished::Complete } else { Finished::Unproved })
-    }
-
-    /// Closes it although what is stored is not what the agent says it wrote: that is said at its end.
-    pub fn finish_differing(&self) -> io::Result<()> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut().filter(|w| w.digest.is_none()) else {
-            return Ok(());
-        };
-        self.put_gap(Gap {
-            offset: w.len,
-            size: None,
-            reason: GapReason::Differs,
-            k: 0,
-            skips: false,
-        })?;
-        self.close(w, 0)
-    }
-
-    fn close(&self, w: &mut Writer, digest: u64) -> io::Result<()> {
-        if w.digest.is_none()
-            && w.received() > 0
-            && let Some(files) = self.files(true)?
-        {
-            self.note_limit(w, &files)?;
-            if let Err(e) = self.sync(&files) {
-                w.again = (w.synced < w.len).then_some(w.synced);
-                return Err(e);
-            }
-            self.write_records(&files, &[Record::End { offset: w.len, digest }])?;
-        }
-        w.digest = Some(digest);
-        self.standing.send_modify(|s| s.ended = true);
-        Ok(())
-    }
-
-    /// Puts on disk what is written, and the folder's entry the first time; how far the stream is durable comes back.
-    pub fn make_durable(&self) -> io::Result<u64> {
-        let (upto, told) = {
-            let mut held = self.writer()?;
-            let Some(w) = held.as_mut() else { return Ok(0) };
-            if let Some(files) = self.files(false)? {
-                self.note_limit(w, &files)?;
-            }
-            match w.again {
-                Some(again) => (again, w.stream(again)),
-                None => (w.len, w.received()),
-            }
-        };
-        let synced = match self.files(false)? {
-            Some(files) => self.sync(&files),
-            None => Ok(()),
-        };
-        if let Some(w) = locked(&self.writer).as_mut() {
-            match &synced {
-                Ok(()) => w.synced = w.synced.max(upto),
-                // From what is on disk for certain the agent is asked to send again; it keeps what is not acknowledged.
-                Err(_) if w.digest.is_none() && w.synced < w.len => {
-                    w.again = Some(w.again.map_or(w.synced, |again| again.min(w.synced)));
-                }
-                Err(_) => {}
-            }
-        }
-        synced.map(|()| told)
-    }
-
-    /// From where output is wanted once more, after a sync that failed.
-    pub fn wanted(&self) -> Option<u64> {
-        let held = locked(&self.writer);
-        let w = held.as_ref()?;
-        w.again.map(|again| w.stream(again))
-    }
-
-    /// How large the limit's gap is by now, where the file does not say so yet.
-    fn note_limit(&self, w: &mut Writer, files: &Files) -> io::Result<()> {
-        let Some(beyond) = w.limit.as_mut().filter(|b| !b.noted) else {
-            return Ok(());
-        };
-        let record = Record::Gap(Gap {
-            offset: w.len,
-            size: Some(beyond.size),
-            reason: GapReason::Limit,
-            k: 0,
-            skips: true,
-        });
-        files
-            .index
-            .write_all_at(&record.encode(), beyond.record * SIZE as u64)?;
-        files.index.sync_data()?;
-        beyond.noted = true;
-        Ok(())
-    }
-
-    fn sync(&self, files: &Files) -> io::Result<()> {
-        (self.options.sync)(&files.data)?;
-        if self.fresh.swap(false, Ordering::AcqRel) {
-            for dir in self.path.ancestors().skip(1).take(2) {
-                File::open(dir)?.sync_all()?;
-            }
-        }
-        Ok(())
-    }
-
     pub fn ended(&self) {
         self.standing.send_modify(|s| s.ended = true);
-    }
-
-    /// Bytes of the stream that have come.
-    pub fn received(&self) -> io::Result<u64> {
-        Ok(self.writer()?.as_ref().map_or(0, Writer::received))
     }
 
     /// Bytes from `from` on, at most `max`, no more than there are.
@@ -570,29 +268,4 @@ impl Console {
         }
         Ok(buf)
     }
-}
-
-/// The record of the limit's gap, if the limit was reached.
-fn beyond(files: &Files, index: &Index) -> io::Result<Option<Beyond>> {
-    if !index.gaps.iter().any(|g| g.skips && g.reason == GapReason::Limit) {
-        return Ok(None);
-    }
-    let records = index::records(&files.index, 0, index.end.records)?;
-    let found = records.iter().zip(0..).find_map(|(r, record)| match r {
-        Record::Gap(g) if g.skips && g.reason == GapReason::Limit => Some(Beyond {
-            record,
-            size: g.size.unwrap_or(0),
-            noted: true,
-        }),
-        _ => None,
-    });
-    Ok(found)
-}
-
-/// Marks as they stand in the part behind `skip`: the one that holds there, then the later ones.
-fn kept(marks: &[Mark], skip: usize) -> impl Iterator<Item = (u64, &Mark)> {
-    let first = marks.iter().rposition(|m| m.at as usize <= skip).unwrap_or(0);
-    marks[first.min(marks.len())..]
-        .iter()
-        .map(move |m| ((m.at as usize).saturating_sub(skip) as u64, m))
 }

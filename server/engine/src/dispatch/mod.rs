@@ -19,7 +19,7 @@ mod translate;
 pub use hello::credential_hash;
 pub use session::Frame;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::queue::Outward;
 use crate::scheduler::place_waiting;
@@ -79,7 +79,7 @@ pub struct Dispatch {
     out: Outward,
     settings: Arc<Settings>,
     live: Arc<Live>,
-    look: Arc<clock_moved::Look>,
+    steady: Arc<Steady>,
     space: Arc<Space>,
 }
 
@@ -88,7 +88,7 @@ impl Dispatch {
     #[must_use]
     pub fn new(
         store: Store,
-        clock: SharedClock,
+        clock: Arc<Steady>,
         consoles: Consoles,
         out: Outward,
         settings: Settings,
@@ -96,12 +96,12 @@ impl Dispatch {
     ) -> Self {
         Self {
             store,
-            clock,
+            clock: clock.clone(),
             consoles,
             out,
             settings: Arc::new(settings),
             live: Arc::default(),
-            look: Arc::default(),
+            steady: clock,
             space,
         }
     }

@@ -31,7 +31,7 @@ impl Dispatch {
     pub async fn sweep_once(&self) {
         let now = self.clock.now();
         self.space.look();
-        if let Some(by_ms) = self.look.moved(now, self.clock.elapsed()) {
+        if let Some(by_ms) = self.steady.strayed() {
             // What is due is due by the next look, when what was measured by the old clock has moved along.
             return self.clock_moved(by_ms).await;
         }
