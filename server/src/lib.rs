@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** only this package knows every other; nothing here decides what the engine or the agent should.
 
+pub mod backup;
 pub mod cli;
 pub mod data;
 pub mod serve;

@@ -76,6 +76,13 @@ pub enum FromServer {
         /// Whether the attempt's console has ended.
         ended: bool,
     },
+    /// Bytes are missing in a console: read its end anew to see where.
+    Gap {
+        /// The view.
+        id: u32,
+        /// Places where bytes are missing, in all.
+        gaps: u64,
+    },
     /// A subscription or view was refused.
     Refused {
         /// Which.

@@ -184,6 +184,9 @@ pub struct QueueFigures {
     pub online: i64,
     /// Agents in all.
     pub agents: i64,
+    /// Bytes free on the server's disk, when they are too few for new work.
+    #[serde(default)]
+    pub disk_left: Option<i64>,
 }
 
 /// The first page, read at one instant.

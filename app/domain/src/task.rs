@@ -240,6 +240,8 @@ pub struct StepView {
 pub struct AttemptView {
     /// Its id.
     pub id: AttemptId,
+    /// Its job.
+    pub job_id: JobId,
     /// 1, 2, 3, …
     pub number: i64,
     /// Its state.
@@ -250,16 +252,27 @@ pub struct AttemptView {
     pub reason: Option<String>,
     /// Who ran it.
     pub agent: Option<AgentRef>,
+    /// The fence: rises with each hand-out; what an agent says under another one is refused.
+    pub epoch: i64,
     /// How it ran.
     pub executor: Option<crate::status::ExecutorKind>,
     /// When it was handed out.
     pub assigned_at: Option<Timestamp>,
+    /// Until when its agent holds it unless it is heard; of an ended one only where its agent never confirmed the end.
+    pub lease_until: Option<Timestamp>,
     /// When its first step began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// Bytes of output stored.
+    /// Bytes of output stored; 0 until it ends.
     pub console_bytes: i64,
+    /// XXH3-64 of them, 16 hex digits, when agent and server agreed on it; `null` while it runs, and where the output was
+    /// not proved complete.
+    pub console_digest: Option<String>,
+    /// Places in its output where bytes are missing.
+    pub gaps: i64,
+    /// Bytes missing there, as far as their number is known.
+    pub gap_bytes: i64,
     /// Its steps of every kind, in order.
     pub steps: Vec<StepView>,
 }

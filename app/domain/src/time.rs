@@ -55,6 +55,17 @@ impl Timestamp {
         }
     }
 
+    /// For sentences: `2026-11-20 14:32:07 UTC`.
+    #[must_use]
+    pub fn to_words(self) -> String {
+        let c = self.civil();
+        let (year, month, day) = (c.year, c.month, c.day);
+        format!(
+            "{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+            c.hour, c.minute, c.second
+        )
+    }
+
     /// The instant `ms` milliseconds later.
     #[must_use]
     pub fn plus(self, ms: i64) -> Self {

@@ -39,6 +39,14 @@ impl Look {
         fill: "f-running",
         turns: true,
     };
+    /// Over, its output still being completed.
+    pub const FINALIZING: Self = Self {
+        word: "finalizing",
+        icon: "loader-circle",
+        class: "st st-running",
+        fill: "f-running",
+        turns: true,
+    };
     /// Wanted to end, still running.
     pub const ABORTING: Self = Self {
         word: "aborting",
@@ -102,6 +110,7 @@ impl From<StepStatus> for Look {
         match s.outcome() {
             Some(o) => o.into(),
             None if s == StepStatus::Pending => Self::WAITING,
+            None if s == StepStatus::Finalizing => Self::FINALIZING,
             None => Self::RUNNING,
         }
     }
@@ -113,6 +122,7 @@ impl From<(AttemptStatus, Option<Outcome>)> for Look {
             (_, Some(o)) => o.into(),
             (AttemptStatus::Waiting, None) => Self::WAITING,
             (AttemptStatus::Assigned | AttemptStatus::Preparing, None) => Self::PREPARING,
+            (AttemptStatus::Finalizing, None) => Self::FINALIZING,
             (_, None) => Self::RUNNING,
         }
     }

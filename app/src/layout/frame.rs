@@ -37,6 +37,21 @@ pub fn Frame(
             <main id="main" tabindex="-1">
                 <Transition>
                     {move || Suspend::new(async move {
+                        me.wait().await.ok().and_then(|m| m.figures.disk_left).map(|left| {
+                            let left = left / 1_000_000;
+                            view! {
+                                <Note icon="triangle-alert" tone="st-failed" alert=true>
+                                    <span>
+                                        {format!(
+                                            "The disk of the server is nearly full ({left} MB free): no new task is taken, and \
+                                             output waits at the agents. Free space in its data folder; what runs goes on.",
+                                        )}
+                                    </span>
+                                </Note>
+                            }
+                        })
+                    })}
+                    {move || Suspend::new(async move {
                         me.wait().await.is_ok_and(|m| m.plain_http).then(|| {
                             view! {
                                 <Note icon="triangle-alert" tone="st-lost">

@@ -88,6 +88,8 @@ pub enum Seen<'a> {
     Bytes(u64, &'a [u8]),
     /// Where the console stands: bytes stored, and whether no more will come.
     Mark(u64, bool),
+    /// So many places of the console say that bytes are missing.
+    Gaps(u64),
     /// The view was refused or is over; the sentence says why.
     Refused(&'a str),
 }

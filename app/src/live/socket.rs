@@ -33,6 +33,7 @@ enum Heard {
     Ev { id: u32, seq: i64 },
     Reset { id: u32 },
     Mark { id: u32, bytes: u64, ended: bool },
+    Gap { id: u32, gaps: u64 },
     Refused { id: u32, detail: String },
 }
 
@@ -131,6 +132,11 @@ impl Hub {
             Heard::Mark { id, bytes, ended } => {
                 if let Some(Entry::View(v)) = self.entry(id) {
                     (v.seen)(Seen::Mark(bytes, ended));
+                }
+            }
+            Heard::Gap { id, gaps } => {
+                if let Some(Entry::View(v)) = self.entry(id) {
+                    (v.seen)(Seen::Gaps(gaps));
                 }
             }
             Heard::Refused { id, detail } => {

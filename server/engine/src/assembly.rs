@@ -3,7 +3,7 @@
 //! **Invariant:** this file alone knows every part; nothing starts before the store is open, and everything it started has
 //! ended when [`Engine::stop`] answers.
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
 use crate::queue::{Outward, Resolver};
@@ -14,6 +14,7 @@ use crate::services::events::EventsService;
 use crate::services::plans::PlansService;
 use crate::services::queue::QueueService;
 use crate::services::tasks::TasksService;
+use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
 use domain::AgentId;
 use domain::plan::document::SourceRules;
@@ -82,35 +83,57 @@ impl Engine {
             mut settings,
             clock,
         } = options;
+        let steady = Steady::over(clock);
+        let clock: SharedClock = steady.clone();
         let store = Store::open(&database).await?;
         store.write(|tx| agents::all_unheard(tx).boxed()).await?;
         settings.server = own_id(&store).await?;
         let (told, durable) = mpsc::unbounded_channel();
         let folder = data.join("console");
-        let consoles = Consoles::open(&folder, move |attempt, offset| {
+        let bounds = crate::console::Options {
+            limit: settings.console_limit,
+            ..crate::console::Options::default()
+        };
+        let told = Arc::new(move |attempt, offset| {
             // Once dispatch is gone the server stops, and nobody waits for acknowledgements.
             let _ = told.send((attempt, offset));
-        })
-        .map_err(|e| StartError::Consoles(folder, e))?;
+        });
+        let space = Arc::new(Space::of(&data));
+        let consoles = Consoles::open_with(&folder, bounds, told, Some(space.clone()))
+            .map_err(|e| StartError::Consoles(folder, e))?;
         let (out, effects) = Outward::new();
         let rules = SourceRules {
             allow_local: settings.allow_local,
         };
         let lease_ms = settings.lease_ms;
         let stop = CancellationToken::new();
-        let dispatch = Dispatch::new(store.clone(), clock.clone(), consoles.clone(), out.clone(), settings);
+        let dispatch = Dispatch::new(
+            store.clone(),
+            steady,
+            consoles.clone(),
+            out.clone(),
+            settings,
+            space.clone(),
+        );
         let resolver = Resolver::new(store.clone(), clock.clone(), out.clone(), rules);
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),
         ];
-        let tasks = TasksService::new(store.clone(), clock.clone(), out.clone(), consoles.clone(), lease_ms);
+        let tasks = TasksService::new(
+            store.clone(),
+            clock.clone(),
+            out.clone(),
+            consoles.clone(),
+            lease_ms,
+            space.clone(),
+        );
         let tasks: Arc<dyn domain::ports::Tasks> = Arc::new(tasks);
         let access = Arc::new(AccessService::new(store.clone(), clock.clone(), &data));
         let ports = Ports {
             plans: Arc::new(PlansService::new(store.clone(), clock.clone(), rules)),
             tasks: tasks.clone(),
-            queue: Arc::new(QueueService::new(store.clone(), clock.clone(), tasks)),
+            queue: Arc::new(QueueService::new(store.clone(), clock.clone(), tasks, space)),
             agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out, dispatch.clone())),
             console: Arc::new(ConsoleService::new(store.clone(), consoles.clone())),
             access: access.clone(),

@@ -10,4 +10,5 @@ pub mod dispatch;
 pub mod queue;
 pub mod scheduler;
 pub mod services;
+pub mod space;
 pub mod store;

@@ -5,11 +5,13 @@
 
 mod assignment;
 mod digest;
+mod gap;
 mod message;
 mod output;
 
 pub use assignment::{Assignment, CheckoutSpec, StepSpec};
 pub use digest::{BLOCK, Digest, digest};
+pub use gap::{GAPS_MAX, Gap, GapReason};
 pub use message::{
     AttemptEvent, Exit, Fence, FromAgent, Have, HaveState, RefusalCode, StepEnd, ToAgent, decode, encode,
 };

@@ -8,7 +8,7 @@ use domain::label::Labels;
 use domain::{AgentId, AttemptId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Assignment;
+use crate::{Assignment, Gap};
 
 /// Names one hold on one attempt: a message with another epoch is from the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -102,13 +102,15 @@ pub enum AttemptEvent {
     },
     /// A step ended or was skipped.
     StepEnded(StepEnd),
+    /// Bytes are missing in its output, behind what was sent before this.
+    Gap(Gap),
     /// All is over: no process of it lives, its output is complete.
     Ended {
         /// Whether it ended because it was told to (abort, deadline), else by itself.
         aborted: bool,
         /// What broke before or beside the steps, one sentence.
         error: Option<String>,
-        /// Bytes of output in all.
+        /// Bytes of output in all; gaps take no part.
         length: u64,
         /// Their [`crate::Digest`], 16 hex digits.
         digest: String,
@@ -177,6 +179,16 @@ pub enum FromAgent {
     Heartbeat {
         /// Attempts it runs.
         running: Vec<Fence>,
+    },
+    /// The answer to a rewind that cannot be met: output from `from` up to `to` was on the server's disk, was forgotten
+    /// here, and is nowhere any more. It goes on at `to`.
+    Gone {
+        /// Which attempt.
+        fence: Fence,
+        /// Where the server wanted to be sent from.
+        from: u64,
+        /// The first byte there is.
+        to: u64,
     },
     /// Its machine changed (engine gone or back, disk).
     Facts(Facts),

@@ -6,6 +6,7 @@
 mod accounts;
 mod agent;
 mod agent_tokens;
+mod backup;
 mod doctor;
 mod local;
 mod plan;
@@ -45,6 +46,16 @@ enum Command {
     Plan(PlanCommand),
     /// Look at this machine: engine, disk, git, permissions, and what to do about them
     Doctor(doctor::DoctorFlags),
+    /// Copy the data folder, of a running server too, into an empty folder
+    Backup {
+        /// The folder; it must be empty or not there
+        dir: PathBuf,
+    },
+    /// Put a backup into a new data folder, checked to the byte
+    Restore {
+        /// The backup's folder; the new data folder is named with --data
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +159,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(command) => wait_for(accounts::user(&settings, command), false)?,
         Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
         Command::AgentToken(command) => wait_for(agent_tokens::run(&settings, command), false)?,
+        Command::Backup { dir } => wait_for(backup::take(&settings, &dir), false)?,
+        Command::Restore { dir } => wait_for(backup::restore(&settings, &dir), false)?,
         Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
         Command::Doctor(flags) => return wait_for(doctor::run(settings, flags), false),
         Command::Agent(_) => {}
@@ -191,6 +204,8 @@ mod tests {
             "caracal agent-token create --expires 30m --uses 3 --label pool=fast",
             "caracal --data d agent-token list",
             "caracal agent-token revoke 7",
+            "caracal --data d backup b",
+            "caracal restore b --data new",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub const KEYS: &[&str] = &[
     "allow_local_sources",
     "ca",
+    "console_limit",
     "data",
     "default_image",
     "executor",

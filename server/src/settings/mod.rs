@@ -67,6 +67,8 @@ pub struct Settings {
     pub step_user: Option<String>,
     /// Whether slots keep a container ready for the next job.
     pub warm_slots: bool,
+    /// Bytes kept of the output of one attempt.
+    pub console_limit: u64,
 }
 
 /// Where values come from.
@@ -179,6 +181,11 @@ impl Settings {
                 .map_or_else(|| "debian:stable-slim".into(), |(v, _)| v),
             step_user: from.find("step_user", None).map(|(v, _)| v),
             warm_slots: from.read("warm_slots", None, "true or false")?.unwrap_or(true),
+            console_limit: match from.find("console_limit", None) {
+                Some((text, place)) => bytes(&text)
+                    .with_context(|| format!("{place} is `{text}`, which is not a size as 64MiB or 1GiB"))?,
+                None => 1 << 30,
+            },
         })
     }
 
@@ -219,6 +226,22 @@ fn settings_file(global: &GlobalFlags, env: &dyn Fn(&str) -> Option<String>) -> 
     let shown = path.display().to_string();
     let file = File::parse(text.as_deref().unwrap_or_default()).with_context(|| format!("{shown} cannot be used"))?;
     Ok((file, shown))
+}
+
+/// `64MiB`, `1GiB`, or bytes; at least one.
+fn bytes(text: &str) -> anyhow::Result<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor: u64 = match text[split..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => bail!("its unit is none of KiB, MiB, GiB, TiB"),
+    };
+    let bytes = text[..split].parse::<u64>()?.checked_mul(factor);
+    bytes.filter(|n| *n > 0).ok_or_else(|| anyhow!("it is out of range"))
 }
 
 fn shown_path(p: &Path) -> String {

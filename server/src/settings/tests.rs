@@ -71,6 +71,9 @@ fn what_cannot_be_read_is_refused_by_name() {
             "`proxy`, which is not an address",
         ),
         ("no_agent = \"perhaps\"", "which is not true or false"),
+        ("console_limit = \"1 GB\"", "which is not a size as 64MiB or 1GiB"),
+        ("console_limit = 0", "which is not a size"),
+        ("console_limit = \"99999999999TiB\"", "which is not a size"),
     ] {
         let e = format!("{:#}", resolve(toml, &[], ServeFlags::default()).expect_err(toml));
         assert!(e.contains(want), "{toml}: {e}");
@@ -157,5 +160,18 @@ fn an_agent_knows_its_server_by_the_same_ranks() {
             AgentSettings::resolve(&none, &flags, &env).expect_err("refused")
         );
         assert!(e.contains(want), "{e}");
+    }
+}
+
+#[test]
+fn the_limit_of_an_output_is_a_size() {
+    for (toml, want) in [
+        ("", 1 << 30),
+        ("console_limit = 4096", 4_096),
+        ("console_limit = \"64MiB\"", 64 << 20),
+        ("console_limit = \"2 GiB\"", 2 << 30),
+    ] {
+        let s = resolve(toml, &[], ServeFlags::default()).expect("resolves");
+        assert_eq!(s.console_limit, want, "{toml}");
     }
 }

@@ -374,3 +374,38 @@ async fn the_agents_page_hears_of_loads_and_the_queue_does_not() {
         "no row was written"
     );
 }
+
+#[tokio::test]
+async fn a_viewer_is_told_of_a_gap_at_once_and_of_each_once() {
+    let (house, at, token) = house().await;
+    let work = house.work(&token, "app").await;
+    let attempt = attempt(&house, &token, work).await;
+    put(&house, attempt, 0, b"one\n");
+    let mut b = Browser::open(at, &token).await.unwrap();
+    b.say(&FromBrowser::View {
+        id: 1,
+        attempt,
+        from: 0,
+        follow: true,
+    })
+    .await;
+    assert_eq!(b.bytes(1, 0, 4).await, b"one\n");
+    for k in 1..=2 {
+        // Nothing else happens: the gap alone is the news.
+        let reason = protocol::GapReason::AgentDisk;
+        let gap = protocol::Gap {
+            k,
+            at: 4,
+            size: None,
+            reason,
+        };
+        house.engine.consoles.gap(attempt, gap).unwrap();
+        assert_eq!(
+            b.said().await,
+            FromServer::Gap {
+                id: 1,
+                gaps: u64::from(k)
+            }
+        );
+    }
+}

@@ -5,8 +5,12 @@
 // A test that meets the impossible shall stop with a word.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
+mod backup;
 mod browser;
 mod command_line;
+mod hostile;
+mod hostile_table;
 mod house;
 mod idempotency;
 mod live;

@@ -5,8 +5,8 @@
 use crate::house::{House, call};
 use async_trait::async_trait;
 use domain::auth::{Role, Viewer};
-use domain::console::view::{Lines, Tail};
-use domain::ports::{ByteStream, Console, Piece, Slice};
+use domain::console::view::{Gaps, Lines, Tail};
+use domain::ports::{ByteStream, Console, Piece, Slice, Whole};
 use domain::{AttemptId, Error, Result, StepId, TaskId};
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,6 +35,11 @@ impl Console for Known {
             total: all.len() as u64,
             etag: "256-e".into(),
             ended: true,
+            gaps: Gaps {
+                count: 3,
+                bytes: 4_096,
+                unknown: 1,
+            },
             bytes: stream(&all[part]),
         })
     }
@@ -44,8 +49,11 @@ impl Console for Known {
     async fn tail(&self, _: &Viewer, _: StepId, _: u32) -> Result<Tail> {
         Err(Error::NotFound("Nothing".into()))
     }
-    async fn task(&self, _: &Viewer, _: TaskId, _: bool, _: bool) -> Result<ByteStream> {
-        Ok(stream(&bytes()))
+    async fn task(&self, _: &Viewer, _: TaskId, _: bool, _: bool) -> Result<Whole> {
+        Ok(Whole {
+            gaps: Gaps::default(),
+            bytes: stream(&bytes()),
+        })
     }
     async fn read(&self, _: &Viewer, _: AttemptId, _: u64, _: usize) -> Result<Piece> {
         Err(Error::NotFound("Nothing".into()))
@@ -171,4 +179,20 @@ async fn a_tasks_console_is_its_bytes() {
         .await;
     assert_eq!(reply.body, bytes());
     assert!(reply.header("content-type").starts_with("text/plain"));
+}
+
+#[tokio::test]
+async fn a_download_says_how_much_is_missing() {
+    let (house, token) = house().await;
+    for (path, want) in [
+        ("/api/v1/steps/1/console", "3; bytes=4096; unknown=1"),
+        ("/api/v1/tasks/1/console", "0; bytes=0"),
+    ] {
+        let reply = house.get(path, &token).await;
+        assert_eq!(
+            (reply.header("caracal-gaps"), reply.status.as_u16()),
+            (want, 200),
+            "{path}"
+        );
+    }
 }

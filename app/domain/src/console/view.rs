@@ -33,8 +33,8 @@ pub enum Line {
     },
     /// Missing bytes.
     Gap {
-        /// How many.
-        gap: i64,
+        /// How many; `null` where nobody knows.
+        gap: Option<i64>,
         /// Why.
         reason: String,
     },
@@ -60,6 +60,26 @@ pub struct Lines {
     pub items: Vec<Line>,
     /// Lines of the step so far; an unterminated tail counts.
     pub total: i64,
+}
+
+/// How much is missing in a stretch of output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Places where bytes are missing.
+    pub count: u64,
+    /// Bytes missing there, where their number is known.
+    pub bytes: u64,
+    /// Places where it is not.
+    pub unknown: u64,
+}
+
+impl Gaps {
+    /// Takes in one more place.
+    pub fn add(&mut self, size: Option<u64>) {
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(size.unwrap_or(0));
+        self.unknown += u64::from(size.is_none());
+    }
 }
 
 /// The end of a step's console, for the first paint.

@@ -49,6 +49,8 @@ pub enum Event {
     LeaseExpired {
         /// Which.
         attempt: AttemptId,
+        /// When its agent was heard last, if it is known.
+        heard: Option<Timestamp>,
     },
     /// The agent came back and does not hold the attempt.
     AgentForgot {
@@ -63,6 +65,22 @@ pub enum Event {
         attempt: AttemptId,
         /// The hold it has.
         epoch: i64,
+    },
+    /// The rightful holder reported what cannot be: nothing it says of the attempt can be believed any more.
+    AgentConfused {
+        /// Which.
+        attempt: AttemptId,
+        /// Its hold.
+        epoch: i64,
+        /// Why it cannot be, one sentence.
+        why: String,
+    },
+    /// The server's clock was set: what it measured by the old one moves along, so that nobody's hold is longer or shorter.
+    ClockMoved {
+        /// Milliseconds, back when negative.
+        by_ms: i64,
+        /// Agents that are connected: their holds run by what they say next.
+        heard: Vec<AgentId>,
     },
     /// Time and grace of an attempt have passed and its agent did not confirm the end.
     DeadlinePassed {
@@ -106,6 +124,8 @@ pub enum AgentEvent {
         /// When, by the agent's clock.
         at: Timestamp,
     },
+    /// Bytes are missing in its output. Where and why is the console's; no state hangs on it.
+    OutputGap,
     /// All is over: no process of it lives, its output is complete (which the engine has checked).
     Ended {
         /// Whether it ended because it was told to (abort, deadline), else by itself.
@@ -200,7 +220,7 @@ pub enum Refused {
     #[error("It has already ended.")]
     Ended,
     /// It cannot follow on what is known. From the rightful holder it is a broken agent: let it forget the attempt and
-    /// pass [`Event::AgentForgot`].
+    /// pass [`Event::AgentConfused`].
     #[error("{0}")]
     OutOfOrder(String),
     /// The job cannot be handed out now.

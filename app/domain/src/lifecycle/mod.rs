@@ -17,7 +17,8 @@ pub(crate) mod simulator;
 #[cfg(test)]
 mod tests;
 
+pub use crate::plan::{Retry, RetryOn};
 pub use changes::{Changes, changes};
 pub use event::{AgentEvent, Effect, Event, Exit, Refused};
-pub use state::{AttemptState, Fence, JobState, Retry, StepState, TaskState};
+pub use state::{AttemptState, Fence, JobState, StepState, TaskState};
 pub use step::{RESTART_MARGIN_MS, step};

@@ -2,16 +2,32 @@
 //!
 //! **Invariant:** each is one sentence that names what it is about and ends with a full stop, unless its agent wrote it.
 
-use super::{AttemptState, JobState, StepState, TaskState};
+use super::{AttemptState, JobState, RetryOn, StepState, TaskState};
+use crate::Timestamp;
 use crate::status::{JobStatus, Outcome, StepStatus};
 use crate::time::human_duration;
 use std::borrow::Cow;
 
-pub(super) const LEASE_ENDED: &str = "The agent was not heard again before its lease ended.";
 pub(super) const FORGOTTEN: &str = "The agent came back without this job.";
 pub(super) const REMOVED: &str = "Its agent was removed while it held this job.";
 pub(super) const UNASKED: &str = "The agent stopped it without being asked.";
 pub(super) const NOT_REACHED: &str = "Skipped: the job ended before it.";
+
+/// Nobody renewed the lease of an attempt.
+pub(super) fn lease_ended(heard: Option<Timestamp>) -> String {
+    match heard {
+        Some(at) => format!(
+            "Its agent was not heard again after {}, and its lease ended.",
+            at.to_words()
+        ),
+        None => "Its agent was not heard again before its lease ended.".into(),
+    }
+}
+
+/// The holder of an attempt reported what cannot be.
+pub(super) fn confused(why: &str) -> String {
+    format!("Its agent reported what cannot be: {why}")
+}
 
 /// Who ended it.
 pub(super) fn aborted(by: &str) -> String {
@@ -130,10 +146,16 @@ pub(super) fn skipped_step(broke: &StepState) -> String {
     format!("Skipped: {} {how}.", short(&broke.name))
 }
 
-/// A lost attempt is followed by another.
-pub(super) fn again(number: i64, limit: u32) -> String {
+/// An attempt that did not pass is followed by another.
+pub(super) fn again(number: i64, end: RetryOn, limit: u32) -> String {
+    let how = match end {
+        RetryOn::AgentLost => "was lost".to_owned(),
+        RetryOn::Exit(code) => format!("ended with exit code {code}"),
+        RetryOn::TimedOut => "timed out".to_owned(),
+        RetryOn::Failed => "failed".to_owned(),
+    };
     format!(
-        "Attempt {number} was lost; waits for attempt {} of {}.",
+        "Attempt {number} {how}; waits for attempt {} of {}.",
         number + 1,
         i64::from(limit) + 1
     )

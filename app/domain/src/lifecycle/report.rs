@@ -48,6 +48,12 @@ pub(super) fn report(
     }
     match event {
         AgentEvent::Preparing { executor } => preparing(job, executor)?,
+        AgentEvent::OutputGap if job.attempt.status < AttemptStatus::Preparing => {
+            return Err(out_of_order(
+                "A gap in the output was reported before the preparation began.",
+            ));
+        }
+        AgentEvent::OutputGap => {}
         AgentEvent::CheckedOut => return Err(out_of_order("The checkout was reported before the preparation began.")),
         AgentEvent::StepStarted { step, from, at } => step_started(job, step, from, at, now)?,
         AgentEvent::StepEnded { step, exit, until, at } => step_ended(job, step, exit, until, at, now)?,
@@ -80,6 +86,7 @@ fn holds(attempt: &AttemptState, event: &AgentEvent) -> bool {
     match event {
         AgentEvent::Preparing { executor } => attempt.executor == Some(*executor),
         AgentEvent::CheckedOut => attempt.executor.is_some(),
+        AgentEvent::OutputGap => attempt.status == AttemptStatus::Ended,
         AgentEvent::StepStarted { step, from, .. } => {
             find(*step).is_some_and(|s| s.started_at.is_some() && u64::try_from(s.console_from) == Ok(*from))
         }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what has ended stays as it is; a task ends in the same event as its last job.
 
-use super::{Effect, JobState, StepState, TaskState, reason};
+use super::{AttemptState, Effect, JobState, RetryOn, StepState, TaskState, reason};
 use crate::status::{AttemptStatus, Desired, JobStatus, Outcome, StepStatus, TaskStatus};
 use crate::{JobId, Timestamp};
 
@@ -75,6 +75,20 @@ pub(super) fn close(job: &mut JobState, outcome: Outcome, reason: Option<String>
     job.finished_at = job.attempt.finished_at;
 }
 
+/// Which end this is to a plan's `retry`; `None` for those that are final.
+fn kind(attempt: &AttemptState, outcome: Outcome) -> Option<RetryOn> {
+    match outcome {
+        Outcome::Lost => Some(RetryOn::AgentLost),
+        Outcome::TimedOut => Some(RetryOn::TimedOut),
+        Outcome::Failed => {
+            let broke = |step: &&StepState| step.status == StepStatus::Failed && !step.allow_failure;
+            let code = attempt.steps.iter().find(broke).and_then(|step| step.exit_code);
+            Some(code.map_or(RetryOn::Failed, RetryOn::Exit))
+        }
+        Outcome::Passed | Outcome::Aborted | Outcome::Skipped => None,
+    }
+}
+
 /// Ends an attempt that was handed out, and all that follows from it.
 pub(super) fn end_attempt(state: &mut TaskState, index: usize, end: End, now: Timestamp, effects: &mut Vec<Effect>) {
     let wanted = state.desired == Desired::Run;
@@ -87,12 +101,15 @@ pub(super) fn end_attempt(state: &mut TaskState, index: usize, end: End, now: Ti
         job.attempt.lease_until = None;
     }
     let number = job.attempt.number;
-    let again = end.outcome == Outcome::Lost && job.retry.on_agent_lost && number <= i64::from(job.retry.limit);
-    if again && wanted && job.desired == Desired::Run {
+    let again = kind(&job.attempt, end.outcome).filter(|kind| job.retry.allows(*kind, number));
+    if let Some(kind) = again
+        && wanted
+        && job.desired == Desired::Run
+    {
         close_attempt(job, end.outcome, end.reason, now);
         job.status = JobStatus::Pending;
         job.started_at = None;
-        job.reason = Some(reason::again(number, job.retry.limit));
+        job.reason = Some(reason::again(number, kind, job.retry.limit));
         effects.push(Effect::NewAttempt {
             job: id,
             number: number + 1,

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a job has one current attempt, and it is live exactly while the job has not ended.
 
+use crate::plan::Retry;
 use crate::status::{AttemptStatus, Desired, ExecutorKind, JobStatus, Outcome, StepKind, StepStatus, TaskStatus};
 use crate::{AgentId, AttemptId, JobId, StepId, TaskId, Timestamp};
 
@@ -12,15 +13,6 @@ pub struct Fence {
     pub attempt: AttemptId,
     /// The fence; set when the attempt is assigned.
     pub epoch: i64,
-}
-
-/// When a lost or failed attempt is followed by another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retry {
-    /// New attempts beyond the first.
-    pub limit: u32,
-    /// Whether the loss of the agent or its engine is a reason.
-    pub on_agent_lost: bool,
 }
 
 /// A task: its row and its jobs.

@@ -3,7 +3,7 @@
 //! **Invariant:** every event is checked whole before the first field is written, so a refused one changes nothing.
 
 use super::settle::{self, End};
-use super::{Effect, Event, Fence, Refused, TaskState, reason, report};
+use super::{AttemptState, Effect, Event, Fence, Refused, TaskState, reason, report};
 use crate::status::{AttemptStatus, Desired, JobStatus, Outcome, TaskStatus};
 use crate::{AgentId, AttemptId, JobId, Timestamp};
 
@@ -42,9 +42,11 @@ pub fn step(state: &mut TaskState, event: Event, now: Timestamp) -> Result<Vec<E
             lease_until,
         } => extended(state, fence, agent, lease_until),
         Event::AbortAsked { by } => abort_asked(state, &by, now),
-        Event::LeaseExpired { attempt } => lease_expired(state, attempt, now),
+        Event::LeaseExpired { attempt, heard } => lease_expired(state, attempt, heard, now),
         Event::AgentForgot { attempt, epoch } => agent_forgot(state, Fence { attempt, epoch }, now),
         Event::AgentRemoved { attempt, epoch } => agent_removed(state, Fence { attempt, epoch }, now),
+        Event::AgentConfused { attempt, epoch, why } => agent_confused(state, Fence { attempt, epoch }, &why, now),
+        Event::ClockMoved { by_ms, heard } => Ok(clock_moved(state, by_ms, &heard)),
         Event::DeadlinePassed { attempt } => deadline_passed(state, attempt, now),
         Event::SourceFailed { reason } => source_failed(state, reason, now),
     }
@@ -163,7 +165,17 @@ fn held(state: &TaskState, attempt: AttemptId) -> Result<(usize, AgentId), Refus
     }
 }
 
-fn lease_expired(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+/// When an agent that did not confirm the end has surely stopped what it ran.
+fn surely_stopped(attempt: &AttemptState, now: Timestamp) -> Option<Timestamp> {
+    Some(attempt.lease_until.unwrap_or(now).plus(RESTART_MARGIN_MS))
+}
+
+fn lease_expired(
+    state: &mut TaskState,
+    attempt: AttemptId,
+    heard: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Effect>, Refused> {
     let (index, agent) = held(state, attempt)?;
     let job = &state.jobs[index];
     let until = job.attempt.lease_until.unwrap_or(now);
@@ -173,8 +185,8 @@ fn lease_expired(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> R
     let end = match job.desired {
         Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
         Desired::Run => End {
-            not_before: Some(until.plus(RESTART_MARGIN_MS)),
-            ..End::of(Outcome::Lost, Some(reason::LEASE_ENDED.into()))
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::Lost, Some(reason::lease_ended(heard)))
         },
     };
     let mut effects = vec![Effect::Forget {
@@ -204,22 +216,42 @@ fn agent_forgot(state: &mut TaskState, fence: Fence, now: Timestamp) -> Result<V
 
 /// The agent may run it on until its lease ends: it is told to forget it, and may not hear that.
 fn agent_removed(state: &mut TaskState, fence: Fence, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+    taken_away(state, fence, reason::REMOVED.into(), now)
+}
+
+fn agent_confused(state: &mut TaskState, fence: Fence, why: &str, now: Timestamp) -> Result<Vec<Effect>, Refused> {
+    taken_away(state, fence, reason::confused(why), now)
+}
+
+/// The agent is there and is to have it no more.
+fn taken_away(state: &mut TaskState, fence: Fence, why: String, now: Timestamp) -> Result<Vec<Effect>, Refused> {
     let (index, agent) = held(state, fence.attempt)?;
     let job = &state.jobs[index];
     if job.attempt.epoch != fence.epoch {
         return Err(Refused::Stale);
     }
-    let until = job.attempt.lease_until.unwrap_or(now).max(now);
     let end = match job.desired {
         Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
         Desired::Run => End {
-            not_before: Some(until.plus(RESTART_MARGIN_MS)),
-            ..End::of(Outcome::Lost, Some(reason::REMOVED.into()))
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::Lost, Some(why))
         },
     };
     let mut effects = vec![Effect::Forget { agent, fence }];
     settle::end_attempt(state, index, end, now, &mut effects);
     Ok(effects)
+}
+
+fn clock_moved(state: &mut TaskState, by_ms: i64, heard: &[AgentId]) -> Vec<Effect> {
+    let held = state.jobs.iter_mut().map(|job| &mut job.attempt);
+    for attempt in held.filter(|attempt| attempt.holder().is_some()) {
+        let connected = attempt.agent.is_some_and(|agent| heard.contains(&agent));
+        attempt.lease_until = attempt
+            .lease_until
+            .map(|at| if connected { at } else { at.plus(by_ms) });
+        attempt.deadline_at = attempt.deadline_at.map(|at| at.plus(by_ms));
+    }
+    Vec::new()
 }
 
 fn deadline_passed(state: &mut TaskState, attempt: AttemptId, now: Timestamp) -> Result<Vec<Effect>, Refused> {
@@ -230,7 +262,10 @@ fn deadline_passed(state: &mut TaskState, attempt: AttemptId, now: Timestamp) ->
     }
     let end = match job.desired {
         Desired::Abort => End::of(Outcome::Aborted, job.reason.clone()),
-        Desired::Run => End::of(Outcome::TimedOut, Some(reason::deadline(&job.attempt, false))),
+        Desired::Run => End {
+            not_before: surely_stopped(&job.attempt, now),
+            ..End::of(Outcome::TimedOut, Some(reason::deadline(&job.attempt, false)))
+        },
     };
     let mut effects = vec![Effect::Forget {
         agent,

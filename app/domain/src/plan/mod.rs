@@ -5,6 +5,8 @@
 #[cfg(feature = "document")]
 pub mod document;
 mod model;
+mod retry;
 pub mod view;
 
 pub use model::{Command, Job, Limits, Plan, Source, Step};
+pub use retry::{RETRIES_MAX, RETRY_WORDS, Retry, RetryOn};

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** `needs` names jobs that exist and forms no cycle; names are unique; every duration is positive.
 
+use super::Retry;
 use crate::label::Condition;
 use crate::status::ExecutorKind;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub struct Job {
     pub env: BTreeMap<String, String>,
     /// Milliseconds the whole attempt may take.
     pub timeout_ms: Option<i64>,
+    /// When it is tried again; never where the document does not say.
+    #[serde(default, skip_serializing_if = "Retry::is_none")]
+    pub retry: Retry,
     /// Limits of each container.
     pub limits: Limits,
     /// The steps, in order.

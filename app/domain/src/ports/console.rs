@@ -3,7 +3,7 @@
 //! **Invariant:** bytes come out as they went in; a reader never holds up a writer.
 
 use crate::auth::Viewer;
-use crate::console::view::{Lines, Tail};
+use crate::console::view::{Gaps, Lines, Tail};
 use crate::{AttemptId, Result, StepId, TaskId};
 use async_trait::async_trait;
 use std::ops::Range;
@@ -20,7 +20,17 @@ pub struct Slice {
     pub etag: String,
     /// Whether no more will come.
     pub ended: bool,
+    /// What is missing in the whole of it.
+    pub gaps: Gaps,
     /// The stretch asked for, as a stream.
+    pub bytes: ByteStream,
+}
+
+/// A task's whole output.
+pub struct Whole {
+    /// What is missing in it, as far as it is known at the beginning.
+    pub gaps: Gaps,
+    /// The bytes.
     pub bytes: ByteStream,
 }
 
@@ -35,7 +45,7 @@ pub trait Console: Send + Sync {
     async fn tail(&self, viewer: &Viewer, step: StepId, n: u32) -> Result<Tail>;
     /// A task's console: the steps' bytes in job, then step order, nothing between. `follow` goes on to the end, with
     /// lines of parallel jobs whole and as they come; `setup` puts set-up and clean-up in.
-    async fn task(&self, viewer: &Viewer, task: TaskId, follow: bool, setup: bool) -> Result<ByteStream>;
+    async fn task(&self, viewer: &Viewer, task: TaskId, follow: bool, setup: bool) -> Result<Whole>;
     /// Opens an attempt's console for a live view: bytes at `from`, up to `max`, and where it stands.
     async fn read(&self, viewer: &Viewer, attempt: AttemptId, from: u64, max: usize) -> Result<Piece>;
     /// Waits until the attempt's console is longer than `past` or has ended; the caller has been authorised by `read`.
@@ -51,4 +61,6 @@ pub struct Piece {
     pub total: u64,
     /// Whether no more will come.
     pub ended: bool,
+    /// Places where bytes are missing, in all.
+    pub gaps: u64,
 }

@@ -9,7 +9,7 @@ mod console;
 mod work;
 
 pub use access::{Access, Client, MeView, NewSession, NewToken, Replay, ReplayKey, TokenView, UserView};
-pub use console::{ByteStream, Console, Piece, Slice};
+pub use console::{ByteStream, Console, Piece, Slice, Whole};
 pub use work::{Agents, Events, Plans, Queue, Tasks, Wake};
 
 use std::sync::Arc;

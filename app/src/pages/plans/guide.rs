@@ -4,7 +4,7 @@
 
 use leptos::prelude::*;
 
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("name", "unique among plans"),
     (
         "source",
@@ -22,6 +22,10 @@ const WORDS: [(&str, &str); 9] = [
     ("env", "variables of all steps, of a job, or of one step"),
     ("runs_on", "what the agent must offer, as \"os == linux\""),
     ("timeout", "30s, 5m, 1h30m; then the processes are ended"),
+    (
+        "retry",
+        "{ limit: 2, on: [agent_lost, exit 75] }: new attempts after these ends; also timed_out, failed",
+    ),
     ("limits", "{ cpus: 2, memory: 2GB } for each container"),
 ];
 

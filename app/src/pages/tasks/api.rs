@@ -4,6 +4,7 @@
 //! page follows from.
 
 use super::failure::Failure;
+use super::past::Past;
 use crate::error::Result;
 use domain::console::Pen;
 use domain::console::view::Lines;
@@ -31,6 +32,8 @@ pub struct TaskPage {
     pub shown: Option<Shown>,
     /// What broke.
     pub failure: Option<Failure>,
+    /// The earlier attempt that stands in its job's place, when it is one of its steps that is shown.
+    pub past: Option<Past>,
     /// The tab's own data.
     pub tab: TabData,
 }
@@ -75,22 +78,16 @@ pub async fn get_task(
     #[server(default)] tab: String,
     #[server(default)] fresh: bool,
 ) -> Result<TaskPage> {
-    use super::{failure, select};
+    use super::{failure, past, select};
     use crate::Error;
     use crate::context::{ports, viewer};
     let (ports, viewer) = (ports()?, viewer()?);
     // The number first: news that come between the reads are then heard again, never missed.
     let seq = ports.tasks.seq().await.map_err(Error::respond)?;
-    let view = ports.tasks.get(&viewer, task).await.map_err(Error::respond)?;
-    if let Some(wanted) = step.filter(|s| select::find(&view, *s).is_none()) {
-        // A step of an earlier attempt has moved on; anything else is no step of this task.
-        return Err(Error::respond(domain::Error::NotFound(format!(
-            "Step {wanted} of task {task}"
-        ))));
-    }
-    let step = step.or_else(|| select::chosen(&view));
-    let failed = select::broken(&view);
+    let mut view = ports.tasks.get(&viewer, task).await.map_err(Error::respond)?;
+    let chosen = select::chosen(&view);
     let console = ports.console;
+    let failed = select::broken(&view);
     let mut failure = failed.map(|(job, step)| failure::of(&view, job, step));
     if let (Some(f), Some((_, Some(step)))) = (&mut failure, failed)
         && !fresh
@@ -101,6 +98,20 @@ pub async fn get_task(
             .map_err(Error::respond)?;
         f.quote(&tail.lines.items);
     }
+    let mut past = None;
+    if let Some(wanted) = step.filter(|s| select::find(&view, *s).is_none()) {
+        let again: Vec<JobId> = view.jobs.iter().filter(|j| j.attempt > 1).map(|j| j.id).collect();
+        for job in again {
+            let attempts = ports.tasks.attempts(&viewer, job).await.map_err(Error::respond)?;
+            past = past.or(past::put_back(&mut view, attempts, wanted));
+        }
+        if past.is_none() {
+            return Err(Error::respond(domain::Error::NotFound(format!(
+                "Step {wanted} of task {task}"
+            ))));
+        }
+    }
+    let step = step.or(chosen);
     let mut shown = None;
     let tab = match tab.as_str() {
         "plan" => {
@@ -177,6 +188,7 @@ pub async fn get_task(
         step,
         shown,
         failure,
+        past,
         tab,
     })
 }

@@ -14,6 +14,8 @@ mod facts;
 mod failure;
 mod failure_card;
 #[cfg_attr(not(feature = "ssr"), allow(dead_code))]
+mod past;
+#[cfg_attr(not(feature = "ssr"), allow(dead_code))]
 mod select;
 mod show;
 mod tabs;

@@ -22,12 +22,16 @@ pub fn find(task: &TaskView, step: StepId) -> Option<(&JobView, &StepView)> {
         .find_map(|j| steps(j).find(|s| s.id == step).map(|s| (j, s)))
 }
 
+/// Whether an end is one that breaks what it is a part of.
+pub fn is_bad(o: Option<Outcome>) -> bool {
+    matches!(o, Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost))
+}
+
 /// What broke the task: the first job that ended badly, and the step that ended it, if one did.
 pub fn broken(task: &TaskView) -> Option<(&JobView, Option<&StepView>)> {
-    let bad = |o: Option<Outcome>| matches!(o, Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost));
-    let job = task.jobs.iter().find(|j| bad(j.status.outcome()))?;
+    let job = task.jobs.iter().find(|j| is_bad(j.status.outcome()))?;
     // A step that may fail is to blame only when no other is.
-    let of = |lenient: bool| steps(job).find(|s| bad(s.status.outcome()) && (lenient || !s.allow_failure));
+    let of = |lenient: bool| steps(job).find(|s| is_bad(s.status.outcome()) && (lenient || !s.allow_failure));
     Some((job, of(false).or_else(|| of(true))))
 }
 

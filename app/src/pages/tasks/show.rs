@@ -13,7 +13,7 @@ use super::tabs::Tabs;
 use super::tree::Tree;
 use super::wish::{Tab, Wish};
 use crate::Error;
-use crate::components::{Crumb, ErrorNote, Favicon, Icon, Loaded, Look, Page, Sign};
+use crate::components::{Crumb, ErrorNote, Favicon, Icon, Loaded, Look, Note, Page, Sign};
 use crate::layout::use_me;
 use crate::live::{Topic, use_live_when};
 use crate::memo::memo;
@@ -144,8 +144,30 @@ fn Steps(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
     view! {
         <div class="work">
             <Tree data step/>
-            <div class="min-w-0">{console} {none}</div>
+            <div class="min-w-0"><PastNote data/> {console} {none}</div>
         </div>
+    }
+}
+
+/// Says that it is an earlier attempt that is looked at.
+#[component]
+fn PastNote(data: Signal<TaskPage>) -> impl IntoView {
+    let past = memo(move |_| data.with(|d| d.past.clone().map(|p| (d.task.id, p))));
+    move || {
+        past.get().map(|(task, p)| {
+            let reason = p.reason.map(|r| view! { " "{r} });
+            view! {
+                <Note icon="rotate-cw">
+                    <p>
+                        {format!("This is attempt {} of {}.", p.number, p.job)}
+                        {reason}
+                        " "
+                        <a class="alink" href=format!("/tasks/{task}")>{format!("Attempt {} followed", p.current)}</a>
+                        "."
+                    </p>
+                </Note>
+            }
+        })
     }
 }
 

@@ -56,6 +56,13 @@ impl Lease {
         self.until.send_replace(Some(until_awake));
     }
 
+    /// Whether it lasts still. Nothing is taken on without: after a sleep, what is heard may be of long ago, and be run by
+    /// another agent by now.
+    pub fn holds(&self) -> bool {
+        let hold = *self.held.borrow();
+        hold.is_some_and(|hold| Instant::now() < hold.until && (self.awake)() < hold.until_awake)
+    }
+
     /// Until when it lasts, by the clock that does not stand still; for those who end what runs when we cannot.
     pub fn until(&self) -> watch::Receiver<Option<Duration>> {
         self.until.subscribe()
@@ -103,8 +110,11 @@ mod tests {
     async fn it_ends_once_by_whichever_clock_comes_first() {
         let lease = Lease::by(awake);
         let began = Instant::now();
+        assert!(!lease.holds(), "nothing was heard yet");
         lease.heard(began, 60_000);
+        assert!(lease.holds());
         assert_eq!(lease.ended().await, 60_000);
+        assert!(!lease.holds());
         assert_eq!(began.elapsed(), Duration::from_secs(60));
         let again = tokio::time::timeout(Duration::from_secs(600), lease.ended());
         assert!(again.await.is_err(), "it ended twice");
@@ -113,6 +123,7 @@ mod tests {
         let began = Instant::now();
         lease.heard(began, 600_000);
         AWAKE.fetch_add(3_600, Ordering::SeqCst);
+        assert!(!lease.holds(), "whoever looks first");
         assert_eq!(lease.ended().await, 600_000);
         assert!(began.elapsed() <= LOOK);
     }

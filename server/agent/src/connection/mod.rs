@@ -200,6 +200,10 @@ impl Connection {
     /// Takes a message of the server to where it belongs.
     fn take(&self, message: ToAgent) {
         match message {
+            // The server sends it again when it is not taken.
+            ToAgent::Assign(assignment) if !self.lease.holds() => {
+                tracing::warn!(attempt = %assignment.fence.attempt, "Attempt {} is not taken on: the lease has ended", assignment.fence.attempt);
+            }
             ToAgent::Assign(assignment) => self.worker.assign(*assignment),
             ToAgent::Abort { fence } => self.worker.halt(fence, Why::Abort),
             ToAgent::Forget { fence } => self.worker.forget(fence),

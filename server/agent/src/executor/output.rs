@@ -6,6 +6,7 @@ use crate::clock;
 use crate::spool::Spool;
 use domain::Timestamp;
 use domain::console::view::Stream;
+use protocol::GapReason;
 use std::sync::Arc;
 
 /// Takes a step's output. Bytes the disk refuses are dropped: the spool keeps its fault, and the worker ends the step.
@@ -30,7 +31,12 @@ impl Sink {
 
     /// Notes that so many bytes could not be stored.
     pub fn dropped(&self, bytes: u64) {
-        tracing::warn!("The disk did not take {bytes} bytes of a step's output");
+        self.0.gap(Some(bytes), GapReason::AgentDisk);
+    }
+
+    /// Notes that nobody knows what was written here: the engine went away with it.
+    pub fn broken_off(&self) {
+        self.0.gap(None, GapReason::Crash);
     }
 
     /// Stores bytes that arrived now, then waits until more may come.

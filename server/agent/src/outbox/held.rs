@@ -32,16 +32,20 @@ pub struct Held {
     /// Its output.
     pub spool: Arc<Spool>,
     bell: Arc<Notify>,
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Not acknowledged, in order.
-    events: VecDeque<Noted>,
+    pub(super) events: VecDeque<Noted>,
     /// The last number given.
-    last: u64,
+    pub(super) last: u64,
+    /// Gaps of the spool that are among the events, or were.
+    pub(super) gaps: usize,
+    /// Bytes the server wants again that are forgotten here: from, to.
+    gone: Option<(u64, u64)>,
     /// The last number sent in this session.
     sent_event: u64,
     /// Offset sent in this session.
@@ -89,6 +93,11 @@ impl Held {
         let last = kept.events.last();
         let gone = spool.forgotten();
         let state = State {
+            gaps: kept
+                .events
+                .iter()
+                .filter(|e| matches!(e.event, AttemptEvent::Gap(_)))
+                .count(),
             sent: gone,
             durable: gone,
             last: last.map_or(0, |e| e.n),
@@ -108,6 +117,7 @@ impl Held {
     /// Notes that something happened, after all output so far.
     pub fn note(&self, event: AttemptEvent) {
         let mut state = self.lock();
+        self.take_gaps(&mut state);
         state.last += 1;
         let noted = Noted {
             n: state.last,
@@ -137,7 +147,7 @@ impl Held {
 
     /// Takes its output on disk away. Blocking.
     pub(super) fn remove(&self) -> io::Result<()> {
-        if self.spool.is_empty() {
+        if self.spool.is_empty() && self.spool.gaps(0).is_empty() {
             return Ok(());
         }
         self.spool.remove()
@@ -147,12 +157,18 @@ impl Held {
     pub fn restart(&self) {
         let mut state = self.lock();
         state.sent = state.durable;
+        state.gone = None;
         state.sent_event = state.events.front().map_or(state.last, |e| e.n - 1);
     }
 
     /// What to send next.
     pub fn next(&self, now: Instant) -> Next {
         let mut state = self.lock();
+        self.take_gaps(&mut state);
+        if let Some((from, to)) = state.gone.take() {
+            let fence = self.fence;
+            return Next::Text(encode(&FromAgent::Gone { fence, from, to }));
+        }
         let waiting = state.events.iter().find(|e| e.n > state.sent_event).cloned();
         let limit = waiting.as_ref().map_or_else(|| self.spool.len(), |e| e.after);
         if state.sent < limit {
@@ -229,6 +245,7 @@ impl Held {
                 "The server wants output of attempt {} again that it had on disk and that is gone here ({offset} < {})",
                 self.fence.attempt, state.durable
             );
+            state.gone = Some((offset, state.durable));
         }
         state.sent = offset.clamp(state.durable, self.spool.len());
         drop(state);

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an attempt leaves the outbox only when it is wholly told and stored, or when the server says forget.
 
+mod gaps;
 mod held;
 mod journal;
 

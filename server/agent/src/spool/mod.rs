@@ -5,6 +5,7 @@
 //! digest is that of all bytes ever appended.
 
 mod blocks;
+mod gaps;
 mod marks;
 
 use blocks::Blocks;
@@ -37,6 +38,7 @@ pub struct Spool {
     lifted: AtomicBool,
     len: AtomicU64,
     files: OnceLock<Files>,
+    gaps: gaps::Noted,
     inner: Mutex<Inner>,
 }
 
@@ -79,6 +81,7 @@ impl Spool {
             lifted: AtomicBool::new(false),
             len: AtomicU64::new(0),
             files: OnceLock::new(),
+            gaps: gaps::Noted::default(),
             inner: Mutex::new(Inner {
                 marks: Marks::default(),
                 blocks: Blocks::default(),
@@ -112,6 +115,7 @@ impl Spool {
             spool.len.store(len, Ordering::Release);
             let _ = spool.files.set(files);
         }
+        spool.gaps.load(&spool.folder)?;
         Ok(spool)
     }
 
@@ -144,6 +148,8 @@ impl Spool {
         self.len.store(len, Ordering::Release);
         let result = result.and(digested).map_err(|e| {
             let sentence = sentence(&e);
+            // What follows is not stored either, and nobody counts it.
+            self.gap(None, protocol::GapReason::AgentDisk);
             inner.fault = Some((e.kind(), sentence.clone()));
             io::Error::new(e.kind(), sentence)
         });

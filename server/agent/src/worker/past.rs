@@ -64,7 +64,10 @@ impl Past {
                     past.started = past.started.filter(|(id, _)| *id != end.step);
                     past.ended.insert(end.step, end.exit.clone());
                 }
-                AttemptEvent::Preparing { .. } | AttemptEvent::CheckedOut { .. } | AttemptEvent::Ended { .. } => {}
+                AttemptEvent::Preparing { .. }
+                | AttemptEvent::CheckedOut { .. }
+                | AttemptEvent::Gap(_)
+                | AttemptEvent::Ended { .. } => {}
             }
         }
         past

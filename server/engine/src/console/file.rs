@@ -5,13 +5,16 @@
 //!
 //! **Invariant:** memory is behind the files, never ahead; after a crash the length of the data file is believed.
 
+mod missing;
+mod write;
+
+use super::gap::Gap;
 use super::index::{self, Cursor, Index};
 use super::rebuild::rebuild;
 use super::record::{Record, SIZE, STRIDE};
-use super::{Appended, Finished, GapReason, Standing};
+use super::{Options, Standing};
 use domain::AttemptId;
-use protocol::Digest;
-use protocol::Mark;
+use protocol::{Digest, GapReason};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -28,12 +31,41 @@ pub(super) struct Files {
 
 /// What only a writer needs.
 struct Writer {
+    /// Bytes in the file.
     len: u64,
+    /// Bytes of the stream that have no place in the file: lost here, or beyond the limit.
+    skipped: u64,
+    /// Of all bytes of the stream, as long as `whole`.
     hash: Digest,
-    /// Set once the console is complete: its digest.
+    whole: bool,
+    /// Set once the console is complete: its digest, 0 where none was proved.
     digest: Option<u64>,
-    /// A disk that failed once is not trusted with more.
-    broken: bool,
+    /// Bytes of the file that are on disk for certain.
+    synced: u64,
+    /// After a sync that failed nobody knows what the disk holds: bytes from here on are written again before new ones.
+    again: Option<u64>,
+    /// The record of the limit's gap and its size, once the limit is reached; and whether the file says so yet.
+    limit: Option<Beyond>,
+}
+
+#[derive(Clone, Copy)]
+struct Beyond {
+    record: u64,
+    size: u64,
+    noted: bool,
+}
+
+impl Writer {
+    /// Bytes of the stream that have come.
+    fn received(&self) -> u64 {
+        self.len + self.skipped
+    }
+
+    /// The byte of the stream at a byte of the file that is not on disk for certain: all that is missing but what lies
+    /// beyond the limit was missing before it.
+    fn stream(&self, at: u64) -> u64 {
+        at + self.skipped - self.limit.map_or(0, |l| l.size)
+    }
 }
 
 /// One attempt's console.
@@ -52,6 +84,7 @@ pub(super) struct Console {
     fresh: AtomicBool,
     /// When it was last used, in the store's count.
     pub touched: AtomicU64,
+    options: Options,
 }
 
 /// A lock whose holder panicked guards data that is whole all the same: it is changed last, at once.
@@ -60,7 +93,7 @@ pub(super) fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Console {
-    pub fn new(dir: &Path, attempt: AttemptId) -> Self {
+    pub fn new(dir: &Path, attempt: AttemptId, options: Options) -> Self {
         let path = dir.join((attempt.0 / 1000).to_string()).join(format!("{attempt}.out"));
         Self {
             attempt,
@@ -73,6 +106,7 @@ impl Console {
             dirty: AtomicBool::new(false),
             fresh: AtomicBool::new(false),
             touched: AtomicU64::new(0),
+            options,
         }
     }
 
@@ -138,16 +172,26 @@ impl Console {
     fn recover(&self) -> io::Result<Writer> {
         let fresh = || Writer {
             len: 0,
+            skipped: 0,
             hash: Digest::default(),
+            whole: true,
             digest: None,
-            broken: false,
+            synced: 0,
+            again: None,
+            limit: None,
         };
         let Some(files) = self.files(false)? else {
             return Ok(fresh());
         };
         let len = files.data.metadata()?.len();
         let (mut index, end) = index::load(&mut files.index.try_clone()?, len)?;
-        let mut writer = Writer { len, ..fresh() };
+        // What an earlier process wrote is read back from the disk or its cache: if it had failed to sync, it is told so
+        // again only by the agent, which still has what was not acknowledged.
+        let mut writer = Writer {
+            len,
+            synced: len,
+            ..fresh()
+        };
         let ended = end.is_some();
         let counted = index.end.strides == len / STRIDE + 1;
         if let Some((_, digest)) = end.filter(|(at, _)| *at == len && counted) {
@@ -162,11 +206,13 @@ impl Console {
             if let Some((at, _)) = end.filter(|(at, _)| *at > len) {
                 // It was complete and has been cut or lost since: say so in its place, for ever.
                 let digest = writer.hash.value();
-                let gap = Record::Gap {
+                let gap = Record::Gap(Gap {
                     offset: len,
-                    size: at - len,
-                    reason: GapReason::File as u64,
-                };
+                    size: Some(at - len),
+                    reason: GapReason::File,
+                    k: 0,
+                    skips: true,
+                });
                 let mut cursor = index.end;
                 let bytes = [gap.encode(), Record::End { offset: len, digest }.encode()].concat();
                 files.index.write_all_at(&bytes, cursor.records * SIZE as u64)?;
@@ -175,72 +221,21 @@ impl Console {
                 writer.digest = Some(digest);
             }
         }
+        writer.skipped = index.gaps.skipped(u64::MAX);
+        // The hash is of the file; it is that of the stream only where nothing of the stream is missing.
+        writer.whole = writer.skipped == 0;
+        writer.limit = missing::beyond(&files, &index)?;
+        let gaps = index.gaps.iter().count() as u64;
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         // That it has ended may have been said before its files were looked at.
         self.standing.send_modify(|s| {
             *s = Standing {
                 len,
                 ended: ended || s.ended,
+                gaps,
             }
         });
         Ok(writer)
-    }
-
-    pub fn append(&self, offset: u64, marks: &[Mark], bytes: &[u8]) -> io::Result<Appended> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut() else {
-            return Err(io::Error::other("the console is not loaded"));
-        };
-        let end = offset + bytes.len() as u64;
-        if offset > w.len {
-            return Ok(Appended::Gap { expected: w.len });
-        }
-        if end <= w.len || w.digest.is_some() {
-            return Ok(Appended::Duplicate { received: w.len });
-        }
-        if w.broken {
-            return Err(io::Error::other("the disk has failed this console before"));
-        }
-        let skip = (w.len - offset) as usize;
-        let new = &bytes[skip..];
-        let marks: Vec<_> = kept(marks, skip).map(|m| (w.len + m.0, m.1.time, m.1.stream)).collect();
-        let Some(files) = self.files(true)? else {
-            return Err(io::Error::other("the console has no file"));
-        };
-        let mut at = self.indexed();
-        let mut records = Vec::new();
-        at.take(w.len, &marks, new, &mut records);
-        files.data.write_all_at(new, w.len)?;
-        self.write_records(&files, &records)?;
-        w.hash.update(new, |_| {});
-        w.len = end;
-        self.index
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .publish(&records, at);
-        self.standing.send_modify(|s| s.len = end);
-        Ok(Appended::Received { received: end })
-    }
-
-    /// Notes that bytes are missing at the present end.
-    pub fn gap(&self, size: u64, reason: GapReason) -> io::Result<()> {
-        let held = self.writer()?;
-        let Some(files) = self.files(true)? else { return Ok(()) };
-        let len = held.as_ref().map_or(0, |w| w.len);
-        let record = Record::Gap {
-            offset: len,
-            size,
-            reason: reason as u64,
-        };
-        let mut at = self.indexed();
-        self.write_records(&files, &[record])?;
-        at.records += 1;
-        self.index
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .publish(&[record], at);
-        self.standing.send_modify(|_| {});
-        Ok(())
     }
 
     fn indexed(&self) -> Cursor {
@@ -254,52 +249,6 @@ impl Console {
         let at = self.indexed().records;
         let bytes: Vec<u8> = records.iter().flat_map(Record::encode).collect();
         files.index.write_all_at(&bytes, at * SIZE as u64)
-    }
-
-    pub fn finish(&self, length: u64, digest: u64) -> io::Result<Finished> {
-        let mut held = self.writer()?;
-        let Some(w) = held.as_mut() else {
-            return Err(io::Error::other("the console is not loaded"));
-        };
-        let have = Finished::Mismatch { have: w.len };
-        if w.len != length || w.digest.unwrap_or_else(|| w.hash.value()) != digest {
-            return Ok(have);
-        }
-        if w.digest.is_none()
-            && length > 0
-            && let Some(files) = self.files(true)?
-        {
-            self.sync(&files)?;
-            self.write_records(&files, &[Record::End { offset: length, digest }])?;
-        }
-        w.digest = Some(digest);
-        self.standing.send_modify(|s| s.ended = true);
-        Ok(Finished::Complete)
-    }
-
-    /// Puts on disk what is written, and the folder's entry the first time; the length that is durable comes back.
-    pub fn make_durable(&self) -> io::Result<u64> {
-        let len = self.standing.borrow().len;
-        if let Some(files) = self.files(false)?
-            && let Err(e) = self.sync(&files)
-        {
-            // After a failed sync nobody knows what the disk holds: nothing more is taken, nothing acknowledged.
-            if let Some(w) = locked(&self.writer).as_mut() {
-                w.broken = true;
-            }
-            return Err(e);
-        }
-        Ok(len)
-    }
-
-    fn sync(&self, files: &Files) -> io::Result<()> {
-        files.data.sync_data()?;
-        if self.fresh.swap(false, Ordering::AcqRel) {
-            for dir in self.path.ancestors().skip(1).take(2) {
-                File::open(dir)?.sync_all()?;
-            }
-        }
-        Ok(())
     }
 
     pub fn ended(&self) {
@@ -319,12 +268,4 @@ impl Console {
         }
         Ok(buf)
     }
-}
-
-/// Marks as they stand in the part behind `skip`: the one that holds there, then the later ones.
-fn kept(marks: &[Mark], skip: usize) -> impl Iterator<Item = (u64, &Mark)> {
-    let first = marks.iter().rposition(|m| m.at as usize <= skip).unwrap_or(0);
-    marks[first.min(marks.len())..]
-        .iter()
-        .map(move |m| ((m.at as usize).saturating_sub(skip) as u64, m))
 }

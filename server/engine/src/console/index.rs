@@ -3,6 +3,7 @@
 //! 16 bytes per 64 KiB of output: a console of 1 GB has an index of 256 KB. Times stay in the file.
 //! **Invariant:** `strides[k]` is about byte `k × STRIDE`; there is one for every multiple up to the length.
 
+use super::gap::Gaps;
 use super::record::{Record, SIZE, STRIDE};
 use domain::Timestamp;
 use domain::console::view::Stream;
@@ -17,14 +18,6 @@ pub(super) struct Stride {
     pub lines: u64,
     /// Number of the first record about bytes from here on, in the index file.
     pub record: u64,
-}
-
-/// Missing bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gap {
-    pub offset: u64,
-    pub size: u64,
-    pub reason: u64,
 }
 
 /// Where indexing stands: all that is needed to go on, and small enough to try a step on a copy.
@@ -44,7 +37,7 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 pub(super) struct Index {
     pub strides: Vec<Stride>,
-    pub gaps: Vec<Gap>,
+    pub gaps: Gaps,
     pub end: Cursor,
 }
 
@@ -58,7 +51,7 @@ impl Default for Index {
         };
         Self {
             strides: vec![Stride { lines: 0, record: 0 }],
-            gaps: Vec::new(),
+            gaps: Gaps::default(),
             end,
         }
     }
@@ -121,7 +114,7 @@ impl Index {
                     lines,
                     record: first + i as u64 + 1,
                 }),
-                Record::Gap { offset, size, reason } => self.gaps.push(Gap { offset, size, reason }),
+                Record::Gap(gap) => self.gaps.put(gap),
                 Record::Mark { .. } | Record::End { .. } => {}
             }
         }
@@ -139,11 +132,15 @@ pub(super) fn load(file: &mut File, len: u64) -> io::Result<(Index, Option<(u64,
     let mut buf = [0; SIZE];
     while read_whole(&mut reader, &mut buf)? {
         let Some(record) = Record::decode(&buf) else { break };
+        // A gap may be heard of late, or before what comes before it.
+        let free = matches!(record, Record::Gap(_));
         let fits = record.offset() >= last && (record.offset() <= len || matches!(record, Record::End { .. }));
-        if !fits || end.is_some() {
+        if !(fits || free) || end.is_some() {
             break;
         }
-        last = record.offset();
+        if !free {
+            last = record.offset();
+        }
         let mut at = index.end;
         at.records += 1;
         match record {
@@ -155,7 +152,7 @@ pub(super) fn load(file: &mut File, len: u64) -> io::Result<(Index, Option<(u64,
                 at.strides += 1;
                 at.lines = lines;
             }
-            Record::Gap { .. } => {}
+            Record::Gap(_) => {}
             Record::End { offset, digest } => {
                 end = Some((offset, digest));
                 continue;

@@ -6,7 +6,7 @@
 use super::file::Console;
 use super::index;
 use super::record::{Record, STRIDE};
-use super::{Extent, GapReason};
+use super::{Extent, gap};
 use domain::Timestamp;
 use domain::console::view::{Line, Lines, Run, Stream};
 use domain::console::{Pen, StyledLines, WIDTH, pen_after};
@@ -180,14 +180,9 @@ fn gaps(console: &Console, start: u64, end: u64, with_end: bool) -> impl Iterato
         .iter()
         .filter(|g| g.offset >= start && (g.offset < end || with_end && g.offset == end))
         .map(|g| {
-            let reason = GapReason::from_code(g.reason).sentence().to_owned();
-            (
-                g.offset,
-                Line::Gap {
-                    gap: g.size as i64,
-                    reason,
-                },
-            )
+            let reason = gap::sentence(g.reason).to_owned();
+            let gap = g.size.and_then(|n| i64::try_from(n).ok());
+            (g.offset, Line::Gap { gap, reason })
         })
         .collect();
     here.into_iter()

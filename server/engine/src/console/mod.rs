@@ -1,19 +1,23 @@
 //! The console store: every byte of every attempt in one append-only file each, with a small index beside it (DESIGN §6).
 //!
 //! `DATA/console/{attempt/1000}/{attempt}.out` holds the bytes, `.idx` marks of stream and time and the count of lines at
-//! every 64 KiB. Writers append by offset, readers see what is written at once, the agent is told what is durable.
+//! every 64 KiB. Writers append by offset, readers see what is written at once, the agent is told what is durable. Writers
+//! and rows speak of offsets in the agent's *stream*; readers of offsets in the *file*, which holds what is there and
+//! nothing else. They differ only behind bytes that this server has lost or does not keep: [`Consoles::in_file`].
 //!
 //! **Invariant:** offset n of a console is the same byte for ever; the index can be made again from the bytes, but for
 //! times; a reader never holds a lock while it reads a file, so it never holds up a writer.
 
 mod durable;
 mod file;
+mod gap;
 mod index;
 mod lines;
 mod rebuild;
 mod record;
 mod store;
 
+pub use gap::sentence as gap_sentence;
 pub use lines::TailOf;
 pub use store::{Consoles, Options};
 
@@ -46,7 +50,7 @@ impl Extent {
 /// What became of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// It is stored (not yet durable); the file ends at `received`.
+    /// It is stored (not yet durable); all before `received` has come.
     Received {
         /// Bytes stored in all.
         received: u64,
@@ -68,6 +72,8 @@ pub enum Appended {
 pub enum Finished {
     /// Every byte is there, on disk, and the digest is the agent's.
     Complete,
+    /// As many bytes came, but not all of them are here any more, or were kept: the gaps say where and how many.
+    Unproved,
     /// It is not: `have` bytes are stored. Fewer than the length: send again from there. As many: the bytes differ.
     Mismatch {
         /// Bytes stored in all.
@@ -82,38 +88,6 @@ pub struct Standing {
     pub len: u64,
     /// Whether no more will come.
     pub ended: bool,
-}
-
-/// Why bytes are missing in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum GapReason {
-    /// The engine or the agent went away with output it had not written.
-    Crash = 1,
-    /// The console's limit was reached.
-    Limit = 2,
-    /// The stored file has lost them.
-    File = 3,
-}
-
-impl GapReason {
-    /// The reason as a sentence for people.
-    #[must_use]
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::Crash => {
-                "The engine or the agent stopped before it had written them; what is before and after is complete."
-            }
-            Self::Limit => "The console's limit was reached here; the step went on.",
-            Self::File => "The stored file has lost them; what is shown is complete up to here.",
-        }
-    }
-
-    fn from_code(code: u64) -> Self {
-        match code {
-            1 => Self::Crash,
-            2 => Self::Limit,
-            _ => Self::File,
-        }
-    }
+    /// Places where bytes are missing.
+    pub gaps: u64,
 }

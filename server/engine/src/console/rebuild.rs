@@ -27,16 +27,14 @@ pub(super) fn rebuild(files: &Files, old: &Index, len: u64, hash: &mut Digest) -
                 scan.advance(offset)?;
                 scan.cursor.take(offset, &[(offset, time, stream)], &[], &mut scan.out);
             }
-            Record::Gap { offset, .. } => {
-                scan.advance(offset)?;
-                scan.cursor.records += 1;
-                scan.out.push(r);
-            }
-            Record::Mark { .. } | Record::Stride { .. } | Record::End { .. } => {}
+            Record::Mark { .. } | Record::Gap(_) | Record::Stride { .. } | Record::End { .. } => {}
         }
     }
     scan.advance(len)?;
-    let (records, cursor) = (scan.out, scan.cursor);
+    let (mut records, mut cursor) = (scan.out, scan.cursor);
+    // Gaps last: they stand by their offset, not by their place among records.
+    records.extend(old.gaps.iter().map(|gap| Record::Gap(*gap)));
+    cursor.records = records.len() as u64;
     let bytes: Vec<u8> = records.iter().flat_map(Record::encode).collect();
     let mut present = vec![0; bytes.len()];
     let same = files.index.metadata()?.len() == bytes.len() as u64

@@ -3,6 +3,7 @@
 //! Layout, big-endian: `kind u4, stream u1, offset u59; a i64; b u64`. Kinds start at 1, so a hole in the file is no record.
 //! **Invariant:** what does not decode to a record of ours ends the index; nothing behind it is believed.
 
+use super::gap::{self, Gap};
 use domain::Timestamp;
 use domain::console::view::Stream;
 
@@ -29,8 +30,8 @@ pub(super) enum Record {
         stream: Stream,
         lines: u64,
     },
-    /// So many bytes are missing before this byte.
-    Gap { offset: u64, size: u64, reason: u64 },
+    /// Bytes are missing before this byte; it may stand behind records of later bytes.
+    Gap(Gap),
     /// The console ended here, complete, with this digest.
     End { offset: u64, digest: u64 },
 }
@@ -40,7 +41,7 @@ impl Record {
         match *self {
             Self::Mark { offset, .. }
             | Self::Stride { offset, .. }
-            | Self::Gap { offset, .. }
+            | Self::Gap(Gap { offset, .. })
             | Self::End { offset, .. } => offset,
         }
     }
@@ -55,7 +56,16 @@ impl Record {
                 stream,
                 lines,
             } => (2, bit(stream), offset, time.0, lines),
-            Self::Gap { offset, size, reason } => (3, 0, offset, size as i64, reason),
+            Self::Gap(g) => {
+                let size = g.size.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
+                (
+                    3,
+                    0,
+                    g.offset,
+                    size,
+                    gap::code(g.reason) | u64::from(g.skips) << 8 | u64::from(g.k) << 16,
+                )
+            }
             Self::End { offset, digest } => (4, 0, offset, 0, digest),
         };
         let mut out = [0; SIZE];
@@ -83,11 +93,13 @@ impl Record {
                 stream,
                 lines: b,
             }),
-            3 => Some(Self::Gap {
+            3 => Some(Self::Gap(Gap {
                 offset,
-                size: a,
-                reason: b,
-            }),
+                size: u64::try_from(time.0).ok(),
+                reason: gap::from_code(b & 0xff),
+                k: (b >> 16) as u32,
+                skips: b >> 8 & 1 == 1,
+            })),
             4 => Some(Self::End { offset, digest: b }),
             _ => None,
         }
@@ -97,6 +109,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::GapReason;
 
     #[test]
     fn records_come_back_and_holes_do_not() {
@@ -112,11 +125,20 @@ mod tests {
                 stream: Stream::Stdout,
                 lines: 77,
             },
-            Record::Gap {
+            Record::Gap(Gap {
                 offset: 5,
-                size: 1 << 40,
-                reason: 2,
-            },
+                size: Some(1 << 40),
+                reason: GapReason::Limit,
+                k: 0,
+                skips: true,
+            }),
+            Record::Gap(Gap {
+                offset: 5,
+                size: None,
+                reason: GapReason::AgentDisk,
+                k: 77_000,
+                skips: false,
+            }),
             Record::End {
                 offset: 0,
                 digest: u64::MAX,

@@ -4,15 +4,16 @@
 
 use super::durable::{OnDurable, Worker, is_clean};
 use super::file::{Console, locked};
-use super::{Appended, Extent, Finished, GapReason, Standing, TailOf, lines};
+use super::{Appended, Extent, Finished, Standing, TailOf, lines};
+use crate::space::Space;
 use domain::AttemptId;
-use domain::console::view::Lines;
+use domain::console::view::{Gaps, Lines};
 use protocol::Mark;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bounds of a store.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,10 @@ pub struct Options {
     pub open_files: usize,
     /// Consoles whose index is in memory at once, those in use and those being written aside.
     pub in_memory: usize,
+    /// Bytes kept of one attempt; what comes after them is counted and not kept.
+    pub limit: u64,
+    /// Puts a file on disk. Tests let it fail.
+    pub sync: fn(&std::fs::File) -> io::Result<()>,
 }
 
 impl Default for Options {
@@ -28,6 +33,8 @@ impl Default for Options {
         Self {
             open_files: 192,
             in_memory: 1024,
+            limit: 1 << 30,
+            sync: std::fs::File::sync_data,
         }
     }
 }
@@ -38,6 +45,7 @@ struct Shared {
     consoles: Mutex<HashMap<AttemptId, Arc<Console>>>,
     uses: AtomicU64,
     worker: Worker,
+    space: Option<Arc<Space>>,
 }
 
 /// The console store; clones are the same store.
@@ -51,14 +59,14 @@ impl Consoles {
     /// # Errors
     /// When the folder cannot be made or the thread not started.
     pub fn open(dir: &Path, told: impl Fn(AttemptId, u64) + Send + Sync + 'static) -> io::Result<Self> {
-        Self::open_with(dir, Options::default(), Arc::new(told))
+        Self::open_with(dir, Options::default(), Arc::new(told), None)
     }
 
-    /// As [`Consoles::open`], with other bounds.
+    /// As [`Consoles::open`], with other bounds; where `space` is low, no output is taken.
     ///
     /// # Errors
     /// When the folder cannot be made or the thread not started.
-    pub fn open_with(dir: &Path, options: Options, told: OnDurable) -> io::Result<Self> {
+    pub fn open_with(dir: &Path, options: Options, told: OnDurable, space: Option<Arc<Space>>) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         Ok(Self(Arc::new(Shared {
             dir: dir.to_owned(),
@@ -66,6 +74,7 @@ impl Consoles {
             consoles: Mutex::default(),
             uses: AtomicU64::new(0),
             worker: Worker::start(told)?,
+            space,
         })))
     }
 
@@ -75,7 +84,7 @@ impl Consoles {
         let mut all = locked(&shared.consoles);
         let console = Arc::clone(
             all.entry(attempt)
-                .or_insert_with(|| Arc::new(Console::new(&shared.dir, attempt))),
+                .or_insert_with(|| Arc::new(Console::new(&shared.dir, attempt, shared.options))),
         );
         console.touched.store(now, Ordering::Relaxed);
         // Looked at now and then only: both sweeps walk the whole table.
@@ -92,6 +101,10 @@ impl Consoles {
     /// # Errors
     /// When the disk refuses; nothing of this append is stored then, and it can be sent again.
     pub fn append(&self, attempt: AttemptId, offset: u64, marks: &[Mark], bytes: &[u8]) -> io::Result<Appended> {
+        if self.0.space.as_ref().is_some_and(|s| s.is_low() && s.look().is_some()) {
+            // It waits in its agent's spool; what is left here is the database's.
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let console = self.console(attempt);
         let appended = console.append(offset, marks, bytes)?;
         if !matches!(appended, Appended::Gap { .. }) {
@@ -115,12 +128,75 @@ impl Consoles {
         self.console(attempt).ended();
     }
 
-    /// Notes that `size` bytes are missing at the present end.
+    /// Closes an attempt's console whose bytes are as many as its agent wrote, but not the same; its end says so.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn gap(&self, attempt: AttemptId, size: u64, reason: GapReason) -> io::Result<()> {
-        self.console(attempt).gap(size, reason)
+    pub fn finish_differing(&self, attempt: AttemptId) -> io::Result<()> {
+        self.console(attempt).finish_differing()
+    }
+
+    /// Notes a gap that an agent tells of; it is on disk when this answers. Idempotent by its number.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn gap(&self, attempt: AttemptId, gap: protocol::Gap) -> io::Result<()> {
+        self.console(attempt).gap(gap)
+    }
+
+    /// Notes that the stream's bytes from `from` (the next one wanted) up to `to` are nowhere any more; answers the next
+    /// one wanted.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn gone(&self, attempt: AttemptId, from: u64, to: u64) -> io::Result<u64> {
+        self.console(attempt).gone(from, to)
+    }
+
+    /// From where an attempt's output is wanted once more, because a sync failed; asks memory alone.
+    #[must_use]
+    pub fn wanted(&self, attempt: AttemptId) -> Option<u64> {
+        let console = locked(&self.0.consoles).get(&attempt).cloned()?;
+        console.wanted()
+    }
+
+    /// Bytes of an attempt's stream that have come: the next one wanted.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn received(&self, attempt: AttemptId) -> io::Result<u64> {
+        self.console(attempt).received()
+    }
+
+    /// Where an extent of the stream lies in the file.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn in_file(&self, attempt: AttemptId, stream: Extent) -> io::Result<Extent> {
+        let console = self.console(attempt);
+        console.load()?;
+        let index = console.index.read().unwrap_or_else(PoisonError::into_inner);
+        let from = index.gaps.in_file(stream.from);
+        let end = index.gaps.in_file(stream.end());
+        Ok(Extent { from, len: end - from })
+    }
+
+    /// What is missing in an extent of the file; in all of it when `None`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn gaps(&self, attempt: AttemptId, extent: Option<Extent>) -> io::Result<Gaps> {
+        let console = self.console(attempt);
+        let len = console.load()?.len;
+        let index = console.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Gaps::default();
+        for gap in index.gaps.iter() {
+            let inside = |e: &Extent| gap.offset >= e.from && (gap.offset < e.end() || e.end() >= len);
+            if extent.as_ref().is_none_or(inside) {
+                found.add(gap.size);
+            }
+        }
+        Ok(found)
     }
 
     /// Where a console stands; nothing stored is length 0.
@@ -163,17 +239,24 @@ impl Consoles {
         lines::count(&self.console(attempt), extent)
     }
 
-    /// Waits until the console is longer than `past` or has ended, and says where it stands.
+    /// Waits until the console is longer than `past`, has a gap more than now, or has ended, and says where it stands.
     ///
     /// # Errors
     /// When the disk refuses.
     pub async fn grown(&self, attempt: AttemptId, past: u64) -> io::Result<Standing> {
         let console = self.console(attempt);
-        console.load()?;
+        let gaps = console.load()?.gaps;
         let mut standing = console.standing.subscribe();
-        let seen = standing.wait_for(|s| s.len > past || s.ended).await;
+        let seen = standing.wait_for(|s| s.len > past || s.gaps != gaps || s.ended).await;
         // The sender lives in `console`, so the wait ends only by what it waits for.
-        Ok(seen.map_or_else(|_| Standing { len: past, ended: true }, |s| *s))
+        Ok(seen.map_or_else(
+            |_| Standing {
+                len: past,
+                ended: true,
+                gaps: 0,
+            },
+            |s| *s,
+        ))
     }
 
     /// Consoles whose files are open, for the health page and tests.

@@ -148,7 +148,8 @@ impl Dispatch {
             };
             match verdict(row, &have) {
                 Verdict::Goes => {
-                    self.live.begin(fence, agent);
+                    self.live.begin(fence, agent, self.clock.elapsed());
+                    self.live.sign(fence.attempt, self.clock.elapsed());
                     let offset = self.stored(fence.attempt).await;
                     first.push(ToAgent::Rewind {
                         fence: translate::fence(fence),
@@ -162,7 +163,7 @@ impl Dispatch {
                 }
                 Verdict::Again => {
                     if let Some(a) = assignment::read(&self.store, &self.settings, fence).await? {
-                        self.live.begin(fence, agent);
+                        self.live.begin(fence, agent, self.clock.elapsed());
                         first.push(ToAgent::Assign(Box::new(a)));
                     }
                 }
@@ -181,9 +182,9 @@ impl Dispatch {
     /// Bytes stored of an attempt.
     async fn stored(&self, attempt: AttemptId) -> u64 {
         let consoles = self.consoles.clone();
-        let read = tokio::task::spawn_blocking(move || consoles.standing(attempt)).await;
+        let read = tokio::task::spawn_blocking(move || consoles.received(attempt)).await;
         match read {
-            Ok(Ok(standing)) => standing.len,
+            Ok(Ok(received)) => received,
             _ => 0,
         }
     }

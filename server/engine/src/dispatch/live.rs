@@ -36,6 +36,10 @@ struct Held {
     epoch: i64,
     /// The step that runs and where its output begins.
     step: Option<(StepId, u64)>,
+    /// Whether its agent ever gave a sign of it.
+    taken: bool,
+    /// When there was a sign of it last, or it was sent, by the clock that nobody sets.
+    seen: i64,
 }
 
 #[derive(Default)]
@@ -83,6 +87,11 @@ impl Live {
         present
     }
 
+    /// Whether an agent is connected here.
+    pub fn connected(&self, agent: AgentId) -> bool {
+        self.tables().peers.contains_key(&agent)
+    }
+
     /// Sends to an agent if it is connected; who is not gets it at its next hello.
     pub fn tell(&self, agent: AgentId, message: ToAgent) {
         if let Some(c) = self.tables().peers.get(&agent) {
@@ -117,15 +126,42 @@ impl Live {
     }
 
     /// An agent holds an attempt from now on.
-    pub fn begin(&self, fence: Fence, agent: AgentId) {
+    pub fn begin(&self, fence: Fence, agent: AgentId, elapsed: i64) {
         self.tables().attempts.insert(
             fence.attempt,
             Held {
                 agent,
                 epoch: fence.epoch,
                 step: None,
+                taken: false,
+                seen: elapsed,
             },
         );
+    }
+
+    /// There is a sign of an attempt: its agent has it.
+    pub fn sign(&self, attempt: AttemptId, elapsed: i64) {
+        if let Some(h) = self.tables().attempts.get_mut(&attempt) {
+            (h.taken, h.seen) = (true, elapsed);
+        }
+    }
+
+    /// A heartbeat of an agent that says it runs `running`: what else it should hold, whether it ever gave a sign of it, and
+    /// how many milliseconds ago.
+    pub fn unseen(&self, agent: AgentId, running: &[protocol::Fence], elapsed: i64) -> Vec<(Fence, bool, i64)> {
+        let mut unseen = Vec::new();
+        for (attempt, h) in self.tables().attempts.iter_mut().filter(|(_, h)| h.agent == agent) {
+            if running.iter().any(|f| f.attempt == *attempt && f.epoch == h.epoch) {
+                (h.taken, h.seen) = (true, elapsed);
+                continue;
+            }
+            let fence = Fence {
+                attempt: *attempt,
+                epoch: h.epoch,
+            };
+            unseen.push((fence, h.taken, elapsed - h.seen));
+        }
+        unseen
     }
 
     /// Nobody holds it any more.
@@ -144,6 +180,22 @@ impl Live {
                 },
             )
         })
+    }
+
+    /// Who is connected here.
+    pub fn agents(&self) -> Vec<AgentId> {
+        self.tables().peers.keys().copied().collect()
+    }
+
+    /// What an agent holds.
+    pub fn held_by(&self, agent: AgentId) -> Vec<Fence> {
+        let tables = self.tables();
+        let mine = tables.attempts.iter().filter(|(_, held)| held.agent == agent);
+        mine.map(|(attempt, held)| Fence {
+            attempt: *attempt,
+            epoch: held.epoch,
+        })
+        .collect()
     }
 
     /// A step of an attempt has begun at this byte.

@@ -4,8 +4,13 @@
 //! attempt's present fence; an acknowledgement leaves only after the commit.
 
 mod assignment;
+mod bounds;
+mod care;
+mod clock_moved;
+mod foreign;
 mod hello;
 mod live;
+mod measure;
 mod register;
 mod report;
 mod session;
@@ -16,10 +21,11 @@ mod translate;
 pub use hello::credential_hash;
 pub use session::Frame;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::queue::Outward;
 use crate::scheduler::place_waiting;
+use crate::space::Space;
 use crate::store::Store;
 use domain::agent::Load;
 use domain::lifecycle::Effect;
@@ -49,6 +55,8 @@ pub struct Settings {
     pub lease_ms: i64,
     /// Milliseconds between TERM and KILL.
     pub grace_ms: i64,
+    /// Bytes kept of the output of one attempt; the step goes on beyond them.
+    pub console_limit: u64,
 }
 
 impl Default for Settings {
@@ -61,6 +69,7 @@ impl Default for Settings {
             unreachable_ms: 15_000,
             lease_ms: 600_000,
             grace_ms: 5_000,
+            console_limit: 1 << 30,
         }
     }
 }
@@ -74,19 +83,30 @@ pub struct Dispatch {
     out: Outward,
     settings: Arc<Settings>,
     live: Arc<Live>,
+    steady: Arc<Steady>,
+    space: Arc<Space>,
 }
 
 impl Dispatch {
     /// A dispatch over a store; start its loops with [`Dispatch::run`].
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, consoles: Consoles, out: Outward, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Arc<Steady>,
+        consoles: Consoles,
+        out: Outward,
+        settings: Settings,
+        space: Arc<Space>,
+    ) -> Self {
         Self {
             store,
-            clock,
+            clock: clock.clone(),
             consoles,
             out,
             settings: Arc::new(settings),
             live: Arc::default(),
+            steady: clock,
+            space,
         }
     }
 
@@ -190,7 +210,7 @@ impl Dispatch {
     async fn assign(&self, agent: AgentId, fence: domain::lifecycle::Fence) {
         match assignment::read(&self.store, &self.settings, fence).await {
             Ok(Some(a)) => {
-                self.live.begin(fence, agent);
+                self.live.begin(fence, agent, self.clock.elapsed());
                 self.tell(agent, ToAgent::Assign(Box::new(a)));
             }
             Ok(None) => {}

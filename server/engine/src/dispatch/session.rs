@@ -6,14 +6,14 @@ use super::hello::{Hello, Proof, proof};
 use super::live::Peer;
 use super::register::Wish;
 use super::told::Gone;
-use super::{Dispatch, translate};
+use super::{Dispatch, bounds, translate};
 use crate::console::Appended;
 use crate::store::agents;
 use bytes::Bytes;
 use domain::AgentId;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, RefusalCode, ToAgent, VERSIONS, common, decode, encode};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -30,6 +30,8 @@ pub enum Frame {
 const HELLO: Duration = Duration::from_secs(10);
 /// Most messages written in one go.
 const TOGETHER: usize = 256;
+/// Holds of others that an agent may speak of before its connection ends: an honest one has a few, after a long absence.
+const FOREIGN: usize = 256;
 
 /// An attempt's events of one round, in order.
 pub(super) type Reports = Vec<(Fence, u64, AttemptEvent)>;
@@ -50,6 +52,10 @@ pub(super) struct Session {
     pub asked: HashMap<Fence, u64>,
     /// The number of the last report of each attempt that goes on.
     pub last: HashMap<Fence, u64>,
+    /// Holds that are not this agent's, of which it spoke all the same: each is written down once.
+    pub foreign: HashSet<Fence>,
+    /// Something it said could not be kept, and must come again: the connection ends.
+    pub broken: bool,
 }
 
 impl Session {
@@ -151,6 +157,10 @@ impl Dispatch {
         let Some(version) = common(VERSIONS, &hello.versions) else {
             return refuse(&mut outgoing, RefusalCode::Version, &no_common(&hello.versions)).await;
         };
+        if let Err(reason) = bounds::hello(&hello.facts, &hello.labels, hello.slots, &hello.have) {
+            tracing::warn!(agent.id = %hello.agent, "Refused the hello of agent {}: {reason}", hello.agent);
+            return refuse(&mut outgoing, RefusalCode::Other, reason).await;
+        }
         let agent = hello.agent;
         // Joined before the write, so that what is placed in it finds this connection.
         let (peer, mut orders) = self.join(agent);
@@ -178,6 +188,8 @@ impl Dispatch {
             unfinished: HashMap::new(),
             asked: HashMap::new(),
             last: HashMap::new(),
+            foreign: HashSet::new(),
+            broken: false,
         };
         let why = self
             .talk(&mut session, &peer, &mut orders, incoming, &mut outgoing)
@@ -226,17 +238,30 @@ impl Dispatch {
                     let mut reports: Reports = Vec::new();
                     if !self.take(session, frame, &mut reports, &mut answers).await { return Gone::Wrong }
                     // Whatever has arrived meanwhile goes into the same write.
-                    while reports.len() < TOGETHER {
+                    // So many at most, and orders have their turn.
+                    for _ in 1..TOGETHER {
+                        if session.broken || session.foreign.len() > FOREIGN { break }
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
                         if !self.take(session, frame, &mut reports, &mut answers).await { return Gone::Wrong }
                     }
                     if !reports.is_empty() && !self.record(session, reports, &mut answers).await {
                         return Gone::Wrong;
                     }
+                    if session.broken {
+                        return Gone::Wrong;
+                    }
+                    if session.foreign.len() > FOREIGN {
+                        tracing::warn!(agent.id = %session.agent, "Agent {} speaks of too many attempts that are not its own", session.agent);
+                        return Gone::Wrong;
+                    }
                 }
             }
-            if send(outgoing, &mut answers).await.is_err() {
-                return Gone::Closed;
+            // Who does not read is gone as well: else nobody would notice that it is silent.
+            if !matches!(
+                tokio::time::timeout(silence, send(outgoing, &mut answers)).await,
+                Ok(Ok(()))
+            ) {
+                return Gone::Silent;
             }
         }
     }
@@ -269,8 +294,9 @@ impl Dispatch {
                         }
                         self.report(session, fence, n, event, reports, answers).await;
                     }
-                    Ok(FromAgent::Heartbeat { .. }) => {
+                    Ok(FromAgent::Heartbeat { running }) => {
                         answers.push(ToAgent::Extend);
+                        self.look_after(session, &running, answers).await;
                         self.heard(session.agent);
                         let me = session.agent;
                         let mine = |f: &Fence| self.live.holder(f.attempt) == Some((me, translate::held(*f)));
@@ -282,10 +308,12 @@ impl Dispatch {
                             .iter()
                             .filter(|(f, _)| !session.unfinished.contains_key(f));
                         answers.extend(asked.map(|(f, o)| ToAgent::Rewind { fence: *f, offset: *o }));
+                        self.ask_again(session, answers);
                         for (fence, (n, event)) in std::mem::take(&mut session.unfinished) {
                             self.report(session, fence, n, event, reports, answers).await;
                         }
                     }
+                    Ok(FromAgent::Gone { fence, from, to }) => self.gone(session, fence, from, to, answers).await,
                     Ok(FromAgent::Facts(facts)) => self.new_facts(session.agent, facts).await,
                     Ok(FromAgent::Labels(labels)) => self.new_labels(session.agent, labels).await,
                     Ok(FromAgent::Load(load)) => self.new_load(session, load).await,
@@ -300,11 +328,10 @@ impl Dispatch {
 
     /// Stores output; where it does not join on, the agent is told from where to send again.
     async fn output(&self, session: &mut Session, o: &OutputFrame, reports: &mut Reports, answers: &mut Vec<ToAgent>) {
-        let holds = self.live.holder(o.fence.attempt) == Some((session.agent, translate::held(o.fence)));
-        if !holds {
-            answers.push(ToAgent::Forget { fence: o.fence });
-            return;
+        if !self.holds(session, o.fence) {
+            return self.refuse_output(session, o.fence, answers).await;
         }
+        self.live.sign(o.fence.attempt, self.clock.elapsed());
         let stored = match self.consoles.append(o.fence.attempt, o.offset, &o.marks, &o.bytes) {
             Ok(Appended::Received { received }) => {
                 session.asked.remove(&o.fence);
@@ -349,6 +376,10 @@ impl Dispatch {
     }
 
     async fn new_facts(&self, agent: AgentId, facts: domain::agent::Facts) {
+        if let Err(reason) = bounds::facts(&facts) {
+            tracing::warn!(agent.id = %agent, "Passed over new facts of agent {agent}: {reason}");
+            return;
+        }
         let now = self.clock.now();
         let written = self.store.write(move |tx| {
             let facts = facts.clone();

@@ -3,8 +3,9 @@
 //! **Invariant:** a lease or deadline that has passed ends its attempt within a sweep, whoever died.
 
 use super::Dispatch;
+use super::told::Gone;
 use crate::queue::apply;
-use crate::store::agents::{fade, fading, overdue, resume_due, resume_due_now};
+use crate::store::agents::{Overdue, fade, fading, overdue, resume_due, resume_due_now, silent};
 use crate::store::tasks::held_back;
 use domain::Timestamp;
 use domain::lifecycle::Event;
@@ -30,12 +31,18 @@ impl Dispatch {
     /// Ends every attempt that is overdue now, and hands out what was held back until now.
     pub async fn sweep_once(&self) {
         let now = self.clock.now();
+        self.space.look();
+        if let Some(by_ms) = self.steady.strayed() {
+            // What is due is due by the next look, when what was measured by the old clock has moved along.
+            return self.clock_moved(by_ms).await;
+        }
         match held_back(&self.store, now).await {
             Ok(true) => self.place().await,
             Ok(false) => {}
             Err(e) => tracing::error!(error = %e, "Cannot look for jobs held back: {e}"),
         }
         self.resume(now).await;
+        self.mark_silent(now.plus(-2 * self.settings.unreachable_ms)).await;
         self.fade(now.plus(-self.settings.lease_ms), now).await;
         let found = match overdue(&self.store, now, MARGIN_MS + self.settings.grace_ms).await {
             Ok(found) => found,
@@ -44,9 +51,15 @@ impl Dispatch {
                 return;
             }
         };
-        for (attempt, task, lease) in found {
+        for Overdue {
+            attempt,
+            task,
+            lease,
+            heard,
+        } in found
+        {
             let event = if lease {
-                Event::LeaseExpired { attempt }
+                Event::LeaseExpired { attempt, heard }
             } else {
                 Event::DeadlinePassed { attempt }
             };
@@ -78,6 +91,19 @@ impl Dispatch {
         match done {
             Ok(()) => self.place().await,
             Err(e) => tracing::error!(error = %e, "Cannot end pauses whose time is over: {e}"),
+        }
+    }
+
+    /// The belt of [`Dispatch::unheard`]: where that could not be written, an agent would be online for ever. A connection
+    /// that there is ends by its own silence.
+    async fn mark_silent(&self, heard_before: Timestamp) {
+        match silent(&self.store, heard_before).await {
+            Ok(found) => {
+                for (agent, session) in found.into_iter().filter(|(agent, _)| !self.live.connected(*agent)) {
+                    self.unheard_of(agent, session, false, Gone::Silent).await;
+                }
+            }
+            Err(e) => tracing::error!(error = %e, "Cannot look for silent agents: {e}"),
         }
     }
 

@@ -69,7 +69,13 @@ impl Dispatch {
 
     /// The connection is over and no newer one has taken over. An agent that said that it goes and holds nothing has gone.
     pub(super) async fn unheard(&self, session: &Session, gone: Gone) {
-        let (agent, number, leaving, now) = (session.agent, session.number, session.leaving, self.clock.now());
+        self.unheard_of(session.agent, session.number, session.leaving, gone)
+            .await;
+    }
+
+    /// The same, of the session with this number.
+    pub(super) async fn unheard_of(&self, agent: AgentId, number: i64, leaving: bool, gone: Gone) {
+        let now = self.clock.now();
         let silent_ms = self.settings.unreachable_ms;
         let written = self
             .store

@@ -35,6 +35,7 @@ pub(super) fn event(e: &AttemptEvent) -> life::AgentEvent {
     match e {
         AttemptEvent::Preparing { executor } => life::AgentEvent::Preparing { executor: *executor },
         AttemptEvent::CheckedOut { .. } => life::AgentEvent::CheckedOut,
+        AttemptEvent::Gap(_) => life::AgentEvent::OutputGap,
         AttemptEvent::StepStarted { step, from, at } => life::AgentEvent::StepStarted {
             step: *step,
             from: *from,

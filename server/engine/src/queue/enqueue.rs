@@ -145,6 +145,10 @@ fn jobs(
                 spec: serde_json::to_string(job).map_err(|e| Error::corrupt("jobs", e))?,
                 requirements: tasks::demands(job),
                 timeout_ms: job.timeout_ms,
+                retry: (!job.retry.is_none())
+                    .then(|| serde_json::to_string(&job.retry))
+                    .transpose()
+                    .map_err(|e| Error::corrupt("jobs", e))?,
                 steps: steps(job, plan.source.is_some()),
                 ready_at: (free && !resolving && !done).then_some(now),
                 passed: of.filter(|_| done).map(|t| format!("Passed in #{t}; not run again.")),

@@ -5,13 +5,13 @@
 
 mod stream;
 
-use crate::console::{Consoles, Extent, GapReason};
+use crate::console::{Consoles, Extent, gap_sentence};
 use crate::store::places::{self, Place};
 use crate::store::{Store, fault_id};
 use async_trait::async_trait;
 use domain::auth::{Action, Scope, Viewer, authorize};
-use domain::console::view::{Line, Lines, Tail};
-use domain::ports::{ByteStream, Console, Piece, Slice};
+use domain::console::view::{Gaps, Line, Lines, Tail};
+use domain::ports::{Console, Piece, Slice, Whole};
 use domain::{AttemptId, Error, ProjectId, Result, StepId, TaskId};
 use std::collections::HashMap;
 use std::io;
@@ -56,7 +56,7 @@ impl ConsoleService {
                 object: &object,
             },
         )?;
-        Ok(place)
+        self.blocking(move |c| in_file(c, place)).await
     }
 
     /// Runs a read of files off the async threads.
@@ -132,6 +132,19 @@ fn extent(place: &Place) -> Extent {
     }
 }
 
+/// A place with its bytes where they lie in the file.
+pub(super) fn in_file(consoles: &Consoles, place: Place) -> io::Result<Place> {
+    let at = |from, len| consoles.in_file(place.attempt, Extent { from, len });
+    let own = at(place.from, place.len)?;
+    let next = place.next.map(|next| at(next, 0)).transpose()?;
+    Ok(Place {
+        from: own.from,
+        len: own.len,
+        next: next.map(|n| n.from),
+        ..place
+    })
+}
+
 fn unreadable(e: &io::Error) -> Error {
     let id = fault_id();
     tracing::error!(fault = %id, error = %e, "Fault {id}: a console cannot be read: {e}");
@@ -143,7 +156,9 @@ impl Console for ConsoleService {
     async fn step_bytes(&self, viewer: &Viewer, step: StepId, range: Option<Range<u64>>) -> Result<Slice> {
         let place = self.place(viewer, step).await?;
         let (attempt, extent) = (place.attempt, extent(&place));
-        let standing = self.blocking(move |c| c.standing(attempt)).await?;
+        let (standing, gaps) = self
+            .blocking(move |c| Ok((c.standing(attempt)?, c.gaps(attempt, Some(extent))?)))
+            .await?;
         let total = extent.end().min(standing.len).saturating_sub(extent.from);
         let range = match range {
             None => 0..total,
@@ -160,6 +175,7 @@ impl Console for ConsoleService {
             total,
             etag: format!("\"{step}-{total}\""),
             ended,
+            gaps,
             bytes,
         })
     }
@@ -199,7 +215,7 @@ impl Console for ConsoleService {
         .await
     }
 
-    async fn task(&self, viewer: &Viewer, task: TaskId, follow: bool, setup: bool) -> Result<ByteStream> {
+    async fn task(&self, viewer: &Viewer, task: TaskId, follow: bool, setup: bool) -> Result<Whole> {
         let object = format!("task {task}");
         let Some((project, ended)) = places::task(&self.store, task).await? else {
             return Err(Error::NotFound(format!("Task {task}")));
@@ -212,16 +228,31 @@ impl Console for ConsoleService {
                 object: &object,
             },
         )?;
-        if follow && !ended {
-            return Ok(stream::follow(self.store.clone(), self.consoles.clone(), task, setup));
-        }
         let places = places::places(&self.store, task).await?;
-        let extents = places
-            .iter()
-            .filter(|p| setup || p.kind == "step")
-            .map(|p| (p.attempt, extent(p)))
-            .collect();
-        Ok(stream::concatenated(self.consoles.clone(), extents))
+        let (gaps, extents) = self
+            .blocking(move |c| {
+                let mut gaps = Gaps::default();
+                let mut extents: Vec<(AttemptId, Extent)> = Vec::new();
+                for place in places.into_iter().filter(|p| setup || p.kind == "step") {
+                    let place = in_file(c, place)?;
+                    // One gap may lie at the end of several steps, and is one gap of their attempt.
+                    if extents.iter().all(|(attempt, _)| *attempt != place.attempt) {
+                        let found = c.gaps(place.attempt, None)?;
+                        gaps.count += found.count;
+                        gaps.bytes = gaps.bytes.saturating_add(found.bytes);
+                        gaps.unknown += found.unknown;
+                    }
+                    extents.push((place.attempt, extent(&place)));
+                }
+                Ok((gaps, extents))
+            })
+            .await?;
+        let bytes = if follow && !ended {
+            stream::follow(self.store.clone(), self.consoles.clone(), task, setup)
+        } else {
+            stream::concatenated(self.consoles.clone(), extents)
+        };
+        Ok(Whole { gaps, bytes })
     }
 
     async fn read(&self, viewer: &Viewer, attempt: AttemptId, from: u64, max: usize) -> Result<Piece> {
@@ -237,6 +268,7 @@ impl Console for ConsoleService {
             bytes,
             total: standing.len,
             ended: standing.ended,
+            gaps: standing.gaps,
         })
     }
 
@@ -257,11 +289,9 @@ fn missing(consoles: &Consoles, place: &Place, lines: &mut Lines) -> io::Result<
         None => lines.total == 0,
     };
     if place.ended && !place.lost && place.attempt_ended && stored < end && shown_end {
-        let gap = (end - stored.max(place.from)) as i64;
-        lines.items.push(Line::Gap {
-            gap,
-            reason: GapReason::File.sentence().to_owned(),
-        });
+        let gap = i64::try_from(end - stored.max(place.from)).ok();
+        let reason = gap_sentence(protocol::GapReason::File).to_owned();
+        lines.items.push(Line::Gap { gap, reason });
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every method decides by `domain::auth::authorize` before it reads or writes.
 
+mod aborting;
 pub mod access;
 pub mod agents;
 pub mod console;

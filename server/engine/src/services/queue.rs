@@ -4,6 +4,7 @@
 
 use super::waiting::{Reasoned, explain, reasons};
 use crate::clock::SharedClock;
+use crate::space::Space;
 use crate::store::tasks::{WaitingFilter, counts, running, waiting_all};
 use crate::store::{Store, agents};
 use async_trait::async_trait;
@@ -24,13 +25,19 @@ pub struct QueueService {
     store: Store,
     clock: SharedClock,
     tasks: Arc<dyn domain::ports::Tasks>,
+    space: Arc<Space>,
 }
 
 impl QueueService {
     /// The port over a store; the tasks of its page come through their own port.
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, tasks: Arc<dyn domain::ports::Tasks>) -> Self {
-        Self { store, clock, tasks }
+    pub fn new(store: Store, clock: SharedClock, tasks: Arc<dyn domain::ports::Tasks>, space: Arc<Space>) -> Self {
+        Self {
+            store,
+            clock,
+            tasks,
+            space,
+        }
     }
 }
 
@@ -65,6 +72,8 @@ impl domain::ports::Queue for QueueService {
         authorize(viewer, Action::Read, Scope::default_project("the queue"))?;
         let mut figures = figures(&agents::fleet_now(&self.store).await?);
         (figures.waiting, figures.running) = counts(&self.store).await?;
+        let left = self.space.is_low().then(|| self.space.look()).flatten();
+        figures.disk_left = left.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         Ok(figures)
     }
 }

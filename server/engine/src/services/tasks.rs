@@ -2,12 +2,15 @@
 //!
 //! **Invariant:** a task and its first placement are one transaction; what agents are told leaves after the commit.
 
+use super::aborting;
 use super::ended::Ended;
 use super::waiting::reasons;
 use crate::clock::SharedClock;
 use crate::console::{Consoles, Extent};
 use crate::queue::{Making, Outward, again, apply, create};
 use crate::scheduler::place_waiting;
+use crate::space::Space;
+use crate::store::audit::Entry;
 use crate::store::tasks::{self, Runnable, WaitingFilter};
 use crate::store::{Error as StoreError, Store};
 use async_trait::async_trait;
@@ -20,6 +23,7 @@ use domain::task::{AttemptView, CauseKind, RunPlan, TaskQuery, TaskView};
 use domain::{Error, JobId, PlanId, ProjectId, Result, TaskId, git, lifecycle};
 use futures::FutureExt;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Highest priority for those who are not admins.
 const CEILING: i64 = 50;
@@ -35,12 +39,20 @@ pub struct TasksService {
     consoles: Consoles,
     lease_ms: i64,
     ended: Ended,
+    space: Arc<Space>,
 }
 
 impl TasksService {
     /// The port over a store; `lease_ms` is how long an attempt's first hold lasts.
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, out: Outward, consoles: Consoles, lease_ms: i64) -> Self {
+    pub fn new(
+        store: Store,
+        clock: SharedClock,
+        out: Outward,
+        consoles: Consoles,
+        lease_ms: i64,
+        space: Arc<Space>,
+    ) -> Self {
         Self {
             store,
             clock,
@@ -48,6 +60,7 @@ impl TasksService {
             consoles,
             lease_ms,
             ended: Ended::default(),
+            space,
         }
     }
 
@@ -55,6 +68,7 @@ impl TasksService {
         let mut task = tasks::view(&self.store, id).await?.ok_or_else(|| no_task(id))?;
         if !task.status.ended() {
             self.say_why(std::slice::from_mut(&mut task)).await?;
+            aborting::say_where(&self.store, &mut task).await?;
         }
         self.measure(&mut task);
         Ok(task)
@@ -93,13 +107,41 @@ impl TasksService {
     fn measure(&self, task: &mut TaskView) {
         for job in &mut task.jobs {
             let attempt = job.attempt_id;
-            for step in job.setup.iter_mut().chain(&mut job.steps) {
-                let from = step.console_from.unsigned_abs();
-                if step.status == StepStatus::Running {
-                    let Ok(standing) = self.consoles.standing(attempt) else {
-                        continue;
-                    };
-                    step.bytes = i64::try_from(standing.len.saturating_sub(from)).unwrap_or(i64::MAX);
+            let unended = !job.status.ended();
+            for step in job
+                .setup
+                .iter_mut()
+                .chain(&mut job.steps)
+                .filter(|s| s.started_at.is_some())
+            {
+                let extent = Extent {
+                    from: step.console_from.unsigned_abs(),
+                    len: step.bytes.unsigned_abs(),
+                };
+                // Nothing was written, or all is known: there is no need to look at the file.
+                let known = !unended && step.lines > 0 || extent.len == 0;
+                let silent = step.status != StepStatus::Running && known;
+                let Some((place, standing)) = (!silent)
+                    .then(|| {
+                        Some((
+                            self.consoles.in_file(attempt, extent).ok()?,
+                            self.consoles.standing(attempt).ok()?,
+                        ))
+                    })
+                    .flatten()
+                else {
+                    continue;
+                };
+                let (from, int) = (place.from, |n: u64| i64::try_from(n).unwrap_or(i64::MAX));
+                step.console_from = int(from);
+                step.bytes = if step.status == StepStatus::Running {
+                    int(standing.len.saturating_sub(from))
+                } else {
+                    int(place.len)
+                };
+                // Its command has ended, and some of what it wrote is still on its way here.
+                if unended && step.status.ended() && place.end() > standing.len {
+                    step.status = StepStatus::Finalizing;
                 }
                 if step.bytes > 0 && step.lines == 0 {
                     let extent = Extent {
@@ -112,20 +154,27 @@ impl TasksService {
         }
     }
 
+    /// New work takes space that there must be.
+    fn has_room(&self) -> Result<()> {
+        self.space.refusal().map_or(Ok(()), |why| Err(Error::Unavailable(why)))
+    }
+
     async fn authorized(&self, viewer: &Viewer, action: Action, id: TaskId) -> Result<()> {
         // One project for now; when there are more, the task's own is read here.
         authorize(viewer, action, Scope::default_project(&format!("task #{id}")))
     }
 
-    async fn enqueue(&self, plan: Runnable, making: Making) -> Result<TaskView> {
+    async fn enqueue(&self, viewer: &Viewer, plan: Runnable, making: Making) -> Result<TaskView> {
         let resolving = plan.resolved.source.is_some() && making.revision.is_none();
-        let (clock, lease_ms) = (self.clock.clone(), self.lease_ms);
+        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
         let (id, effects) = self
             .store
             .write(move |tx| {
                 let (plan, making, now) = (plan.clone(), making.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.run");
                 async move {
                     let id = create(tx, &plan, &making, now).await?;
+                    tx.audit(of(entry, id, format!("plan {}", plan.plan))).await?;
                     let effects = if resolving {
                         Vec::new()
                     } else {
@@ -178,6 +227,7 @@ impl domain::ports::Tasks for TasksService {
             ));
         }
         check_wish(viewer, &found, &wish)?;
+        self.has_room()?;
         let making = Making {
             user: viewer.user,
             by: viewer.name.clone(),
@@ -187,22 +237,26 @@ impl domain::ports::Tasks for TasksService {
             parameters: wish.parameters,
             priority: wish.priority.unwrap_or(0),
         };
-        self.enqueue(found, making).await
+        self.enqueue(viewer, found, making).await
     }
 
     async fn abort(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView> {
         self.authorized(viewer, Action::Run, id).await?;
-        let (clock, by, lease_ms) = (self.clock.clone(), viewer.name.clone(), self.lease_ms);
+        let (clock, viewer, lease_ms) = (self.clock.clone(), viewer.clone(), self.lease_ms);
         let effects = self
             .store
             .write(move |tx| {
-                let (by, now) = (by.clone(), clock.now());
+                let (by, now) = (viewer.name.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.abort");
                 async move {
                     let asked = lifecycle::Event::AbortAsked { by: by.clone() };
                     let applied = apply(tx, id, vec![asked], Some(&by), now).await?;
                     let Some(task) = applied.task else {
                         return Err(StoreError::Refused(no_task(id)));
                     };
+                    if applied.refused == [None] {
+                        tx.audit(of(entry, id, task.status.to_string())).await?;
+                    }
                     let mut effects = applied.effects;
                     if task.desired == Desired::Abort {
                         effects.extend(place_waiting(tx, lease_ms, now).await?);
@@ -229,6 +283,7 @@ impl domain::ports::Tasks for TasksService {
                 "Every job of task #{id} passed: there is nothing failed to rerun."
             )));
         }
+        self.has_room()?;
         let making = Making {
             user: viewer.user,
             by: viewer.name.clone(),
@@ -239,13 +294,15 @@ impl domain::ports::Tasks for TasksService {
             priority: snapshot.priority,
         };
         let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
-        let (clock, lease_ms) = (self.clock.clone(), self.lease_ms);
+        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
         let (new, effects) = self
             .store
             .write(move |tx| {
                 let (snapshot, making, now) = (snapshot.clone(), making.clone(), clock.now());
+                let entry = Entry::by(&viewer, now, "task.rerun");
                 async move {
                     let new = again(tx, id, &snapshot, failed_only, &making, now).await?;
+                    tx.audit(of(entry, new, format!("of task {id}"))).await?;
                     Ok((new, place_waiting(tx, lease_ms, now).await?))
                 }
                 .boxed()
@@ -326,6 +383,16 @@ fn check_wish(viewer: &Viewer, plan: &Runnable, wish: &RunPlan) -> Result<()> {
         detail: "The plan cannot be run like this.".into(),
         problems,
     })
+}
+
+/// An entry about a task.
+fn of(entry: Entry, task: TaskId, after: String) -> Entry {
+    Entry {
+        object: Some("task"),
+        object_id: Some(task.0),
+        after: Some(after),
+        ..entry
+    }
 }
 
 /// Words of a filter that name nothing are told, not passed over.

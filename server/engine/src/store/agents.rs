@@ -310,6 +310,17 @@ pub async fn set_status(
     Ok(done > 0)
 }
 
+/// Agents that stand there as online and were not heard since: who is of them, and by which session.
+///
+/// # Errors
+/// When the database fails.
+pub async fn silent(store: &Store, heard_before: Timestamp) -> Result<Vec<(AgentId, i64)>> {
+    let rows: Vec<(i64, i64)> = on!(store.db(), p => sqlx::query_as(
+        "SELECT id, epoch FROM agents WHERE status = 'online' AND (seen_at IS NULL OR seen_at <= $1)")
+        .bind(heard_before.0).fetch_all(p).await?);
+    Ok(rows.into_iter().map(|(id, epoch)| (AgentId(id), epoch)).collect())
+}
+
 /// At start nobody is connected: agents that were online are unreachable until they come back.
 ///
 /// # Errors
@@ -381,18 +392,36 @@ pub async fn held(tx: &mut Tx, id: AgentId) -> Result<Vec<HeldAttempt>> {
         .bind(id.0).fetch_all(c).await?))
 }
 
+/// An attempt that nobody renewed, or that runs past its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its task.
+    pub task: TaskId,
+    /// Whether its lease has ended; else its deadline has passed.
+    pub lease: bool,
+    /// When its agent was heard last.
+    pub heard: Option<Timestamp>,
+}
+
 /// Attempts whose lease or deadline has passed.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn overdue(store: &Store, now: Timestamp, margin_ms: i64) -> Result<Vec<(AttemptId, TaskId, bool)>> {
-    let rows: Vec<(i64, i64, Option<i64>)> = on!(store.db(), p => sqlx::query_as(
-        "SELECT a.id, j.task_id, a.lease_until FROM attempts a JOIN jobs j ON j.id = a.job_id \
+pub async fn overdue(store: &Store, now: Timestamp, margin_ms: i64) -> Result<Vec<Overdue>> {
+    let rows: Vec<(i64, i64, Option<i64>, Option<i64>)> = on!(store.db(), p => sqlx::query_as(
+        "SELECT a.id, j.task_id, a.lease_until, g.seen_at FROM attempts a JOIN jobs j ON j.id = a.job_id JOIN agents g ON g.id = a.agent_id \
          WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL AND (a.lease_until <= $1 OR a.deadline_at <= $2)")
         .bind(now.0).bind(now.0 - margin_ms).fetch_all(p).await?);
     Ok(rows
         .into_iter()
-        .map(|(a, t, lease)| (AttemptId(a), TaskId(t), lease.is_some_and(|l| l <= now.0)))
+        .map(|(attempt, task, lease, seen)| Overdue {
+            attempt: AttemptId(attempt),
+            task: TaskId(task),
+            lease: lease.is_some_and(|l| l <= now.0),
+            heard: seen.map(Timestamp),
+        })
         .collect())
 }
 

@@ -3,7 +3,8 @@
 //! **Invariant:** rows are only ever added, in the transaction of what they tell; a changed or missing row breaks the chain
 //! at its place. No secret value is in them.
 
-use super::{Result, Store, Tx, on, on_tx};
+use super::batch::Each;
+use super::{Batch, Result, Store, Tx, on, on_tx};
 use domain::Timestamp;
 use domain::auth::{Via, Viewer};
 use sha2::{Digest, Sha256};
@@ -73,6 +74,16 @@ struct Row {
     hash: String,
 }
 
+const ENTRY: Each = Each {
+    order: 20,
+    sqlite: "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object, object_id, after, result, prev_hash, hash) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)",
+    postgres: "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object, object_id, after, result, prev_hash, hash) \
+        VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+    key: None,
+};
+
 /// The hash of a row: of everything in it, unambiguously, and the hash before.
 fn chained(r: &Row) -> String {
     let fields = (
@@ -100,7 +111,14 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn audit(&mut self, e: Entry) -> Result<()> {
-        let last: Option<(String,)> = on_tx!(self, c => sqlx::query_as("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(c).await?);
+        let last = match self.kept_audit() {
+            Some(hash) => hash,
+            None => {
+                let found: Option<String> = on_tx!(self, c => sqlx::query_scalar("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1")
+                    .fetch_optional(c).await?);
+                found.unwrap_or_default()
+            }
+        };
         let mut row = Row {
             seq: 0,
             at: e.at.0,
@@ -113,19 +131,28 @@ impl Tx {
             object_id: e.object_id,
             after: e.after,
             result: e.result.into(),
-            prev_hash: last.map_or_else(String::new, |l| l.0),
+            prev_hash: last,
             hash: String::new(),
         };
         row.hash = chained(&row);
-        on_tx!(self, c => {
-            sqlx::query(
-                "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object, object_id, after, result, prev_hash, hash) \
-                 VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
-            )
-            .bind(row.at).bind(row.actor_kind).bind(row.actor_id).bind(row.actor_name).bind(row.ip).bind(row.action)
-            .bind(row.object).bind(row.object_id).bind(row.after).bind(row.result).bind(row.prev_hash).bind(row.hash)
-            .execute(c).await?;
-        });
+        self.keep_audit(&row.hash);
+        let mut batch = Batch::default();
+        let values = [
+            row.at.into(),
+            row.actor_kind.into(),
+            row.actor_id.into(),
+            row.actor_name.into(),
+            row.ip.into(),
+            row.action.into(),
+            row.object.into(),
+            row.object_id.into(),
+            row.after.into(),
+            row.result.into(),
+            row.prev_hash.into(),
+            row.hash.into(),
+        ];
+        batch.each(&ENTRY, values);
+        self.later(batch);
         Ok(())
     }
 }

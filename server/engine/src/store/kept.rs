@@ -20,6 +20,8 @@ pub(super) struct Kept {
     attempts: HashMap<AttemptId, TaskId>,
     fleet: Option<Vec<Agent>>,
     last: HashMap<&'static str, i64>,
+    /// The hash of the newest row of the audit log.
+    audit: Option<String>,
 }
 
 impl Tx {
@@ -89,6 +91,17 @@ impl Tx {
         }
     }
 
+    /// The hash that the next entry of the audit log follows on, if it is remembered.
+    pub(super) fn kept_audit(&self) -> Option<String> {
+        self.kept.as_ref()?.audit.clone()
+    }
+
+    pub(super) fn keep_audit(&mut self, hash: &str) {
+        if let Some(kept) = &mut self.kept {
+            kept.audit = Some(hash.to_owned());
+        }
+    }
+
     /// Something of an agent's row changes.
     pub(super) fn forget_fleet(&mut self) {
         if let Some(kept) = &mut self.kept {
@@ -152,6 +165,13 @@ pub(super) async fn difference(tx: &mut Tx) -> Result<Option<String>> {
         }
         if fleet != rows {
             return Ok(Some(format!("{fleet:?} is remembered, {rows:?} is there")));
+        }
+    }
+    if let Some(kept) = tx.kept_audit() {
+        let row: Option<String> = on_tx!(tx, c => sqlx::query_scalar("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(c).await?);
+        if row.as_ref() != Some(&kept) {
+            return Ok(Some(format!("the audit ends with {kept}, {row:?} is there")));
         }
     }
     for (table, n) in last {

@@ -6,8 +6,10 @@
 pub mod agent_tokens;
 pub mod agents;
 pub mod audit;
+pub mod backup;
 mod batch;
 pub mod logins;
+mod orphans;
 pub mod replays;
 pub mod sessions;
 pub mod settings;
@@ -31,6 +33,7 @@ pub use db::Db;
 pub use error::{Error, Result, fault_id};
 pub use events::NewEvent;
 pub use open::{Location, OpenError};
+pub use orphans::orphans;
 pub use readers::{Reader, Readers};
 pub use tx::Tx;
 pub use write::Store;

@@ -1,10 +1,10 @@
 //! Lines: numbers, times, gaps, colours, giants.
 
-use crate::support::{A, Noise, all, mark, paths, put, quiet, texts, whole};
+use crate::support::{A, Noise, all, gap, mark, paths, put, quiet, texts, whole};
 use domain::Timestamp;
 use domain::console::view::{Line, Stream};
-use engine::console::{Consoles, Extent, GapReason};
-use protocol::Mark;
+use engine::console::{Consoles, Extent};
+use protocol::{GapReason, Mark};
 
 #[test]
 fn lines_are_those_of_the_step_wherever_it_lies() {
@@ -149,11 +149,11 @@ fn gaps_stand_where_bytes_are_missing() {
     let dir = tempfile::tempdir().unwrap();
     let c = quiet(dir.path());
     put(&c, 0, b"one\n");
-    c.gap(A, 1_204, GapReason::Crash).unwrap();
+    c.gap(A, gap(1, 4, 1_204, GapReason::Crash)).unwrap();
     put(&c, 4, b"two\nth");
-    c.gap(A, 7, GapReason::Crash).unwrap();
+    c.gap(A, gap(2, 10, 7, GapReason::Crash)).unwrap();
     put(&c, 10, b"ree\n");
-    c.gap(A, 9, GapReason::Limit).unwrap();
+    c.gap(A, gap(3, 14, 9, GapReason::Detached)).unwrap();
     let want = ["1:one", "gap 1204", "2:two", "3:three", "gap 7", "gap 9"];
     assert_eq!(texts(&c.lines(A, whole(), 1, 9).unwrap()), want);
     assert_eq!(texts(&c.lines(A, whole(), 2, 1).unwrap()), ["gap 1204", "2:two"]);

@@ -167,8 +167,9 @@ fn open_files_are_bounded_and_nothing_is_lost_by_closing_them() {
     let options = Options {
         open_files: 8,
         in_memory: 16,
+        ..Options::default()
     };
-    let c = Consoles::open_with(dir.path(), options, Arc::new(|_, _| {})).unwrap();
+    let c = Consoles::open_with(dir.path(), options, Arc::new(|_, _| {}), None).unwrap();
     let mut noise = Noise(11);
     let mut want = vec![Vec::new(); 100];
     let mut most = 0;

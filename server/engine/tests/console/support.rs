@@ -5,7 +5,7 @@
 use domain::console::view::{Line, Lines, Stream};
 use domain::{AttemptId, Timestamp};
 use engine::console::{Appended, Consoles, Extent};
-use protocol::Mark;
+use protocol::{Gap, GapReason, Mark};
 use std::path::{Path, PathBuf};
 
 pub const A: AttemptId = AttemptId(1_234);
@@ -26,6 +26,11 @@ pub fn put(c: &Consoles, offset: u64, bytes: &[u8]) -> Appended {
     c.append(A, offset, &[mark(0, 1_000)], bytes).unwrap()
 }
 
+pub fn gap(k: u32, at: u64, size: impl Into<Option<u64>>, reason: GapReason) -> Gap {
+    let size = size.into();
+    Gap { k, at, size, reason }
+}
+
 pub fn all(c: &Consoles) -> Vec<u8> {
     c.read(A, 0, usize::MAX >> 1).unwrap()
 }
@@ -39,7 +44,8 @@ pub fn texts(l: &Lines) -> Vec<String> {
         .iter()
         .map(|l| match l {
             Line::Text { n, runs, .. } => format!("{n}:{}", runs.iter().map(|r| r.text.as_str()).collect::<String>()),
-            Line::Gap { gap, .. } => format!("gap {gap}"),
+            Line::Gap { gap: Some(gap), .. } => format!("gap {gap}"),
+            Line::Gap { gap: None, .. } => "gap".into(),
         })
         .collect()
 }

@@ -79,7 +79,7 @@ async fn a_task_is_followed_to_its_end_with_lines_of_parallel_jobs_whole() {
     // Whichever was handed out first: the job of two steps is `a`.
     jobs.sort_by_key(|a| std::cmp::Reverse(a.steps.len()));
     let [a, b] = jobs;
-    let mut live = console.task(&w.ana, task.id, true, false).await.unwrap();
+    let mut live = console.task(&w.ana, task.id, true, false).await.unwrap().bytes;
     for job in [&a, &b] {
         agent.agent.prepare(job).await;
         agent.start(job, 0).await;
@@ -111,7 +111,7 @@ async fn a_task_is_followed_to_its_end_with_lines_of_parallel_jobs_whole() {
         "a1\nb1\na2 begun\nno newlinesecond\nlast"
     );
     // Afterwards: job by job, step by step, nothing between; set-up only when asked for.
-    let read = async |follow, setup| all(console.task(&w.ana, task.id, follow, setup).await.unwrap()).await;
+    let read = async |follow, setup| all(console.task(&w.ana, task.id, follow, setup).await.unwrap().bytes).await;
     assert_eq!(read(false, false).await, "a1\na2 begun\nno newlinesecond\nb1\nlast");
     assert_eq!(read(true, false).await, read(false, false).await);
     assert_eq!(
@@ -195,7 +195,7 @@ async fn a_running_step_grows_and_its_neighbours_stay_out_of_it() {
         w.restart().await
     };
     let lines = w.engine.ports.console.lines(&w.ana, second, 1, 10).await.unwrap();
-    assert!(matches!(lines.items[..], [Line::Gap { gap: 6, .. }]), "{lines:?}");
+    assert!(matches!(lines.items[..], [Line::Gap { gap: Some(6), .. }]), "{lines:?}");
 }
 
 #[tokio::test]

@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop there")]
 
 mod agents;
+mod care;
+mod clock;
 mod conformance;
 mod consoles;
 mod dispatch;
 mod faults;
+mod gaps;
 mod migrations;
 mod queue;
 mod reports;
 mod rerun;
+mod retries;
 mod source;
 mod store;
 mod support;

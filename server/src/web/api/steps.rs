@@ -12,10 +12,10 @@ use crate::web::refusal::Refusal;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::auth::Viewer;
-use domain::console::view::Lines;
+use domain::console::view::{Gaps, Lines};
 use domain::ports::{ByteStream, Console};
 use domain::{Error, StepId};
 use futures::{Stream, StreamExt as _, stream};
@@ -26,7 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(
             Method::GET,
             "/steps/{id}/console",
-            "A step's exact bytes; takes `Range` (RFC 9110).",
+            "A step's exact bytes; takes `Range` (RFC 9110). `Caracal-Gaps: 2; bytes=4096; unknown=1` says where bytes are missing: places, bytes in them, places of unknown size.",
             console,
         )
         .media("text/plain"),
@@ -55,6 +55,7 @@ async fn console(
     );
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    out.insert(GAPS, gaps(whole.gaps));
     out.extend(HeaderValue::from_str(&etag).ok().map(|v| (header::ETAG, v)));
     if range::if_none_match(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, out).into_response());
@@ -112,6 +113,19 @@ async fn console(
     }
 }
 
+/// The header that says how much is missing.
+pub(super) const GAPS: HeaderName = HeaderName::from_static("caracal-gaps");
+
+/// How much is missing: `2; bytes=4096; unknown=1`.
+pub(super) fn gaps(missing: Gaps) -> HeaderValue {
+    let Gaps { count, bytes, unknown } = missing;
+    let text = match unknown {
+        0 => format!("{count}; bytes={bytes}"),
+        n => format!("{count}; bytes={bytes}; unknown={n}"),
+    };
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0; bytes=0"))
+}
+
 /// What stands before a stretch of a multipart answer (RFC 9110 §14.6).
 fn part_head(boundary: &str, part: &Range<u64>, total: u64) -> String {
     let (first, last) = (part.start, part.end - 1);
@@ -137,7 +151,7 @@ fn quoted(etag: &str) -> String {
     }
 }
 
-fn content_range(value: &str) -> Option<(header::HeaderName, HeaderValue)> {
+fn content_range(value: &str) -> Option<(HeaderName, HeaderValue)> {
     HeaderValue::from_str(value).ok().map(|v| (header::CONTENT_RANGE, v))
 }
 

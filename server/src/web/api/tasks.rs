@@ -5,6 +5,7 @@
 use super::Doors;
 use super::answer::{Answer, Made, window};
 use super::endpoint::{CURSOR, Endpoint, LIMIT, endpoint, field, many};
+use super::steps::{GAPS, gaps};
 use crate::web::body::{Fields, Id, MaySend};
 use crate::web::identity::{Identity, Who};
 use crate::web::lasting;
@@ -13,7 +14,7 @@ use crate::web::refusal::Refusal;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use domain::page::Page;
 use domain::status::TaskStatus;
@@ -58,7 +59,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(
             Method::GET,
             "/tasks/{id}/console",
-            "The steps' bytes in job, then step order, nothing between.",
+            "The steps' bytes in job, then step order, nothing between. `Caracal-Gaps` as of a step's console.",
             console,
         )
         .query([
@@ -129,12 +130,17 @@ async fn console(
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let (follow, setup) = (fields.flag("follow")?, fields.flag("setup")?);
-    let bytes = web.ports.console.task(&viewer, id, follow, setup).await?;
-    let bytes = lasting::while_allowed(bytes, viewer, who.credential, &web);
+    let whole = web.ports.console.task(&viewer, id, follow, setup).await?;
+    let missing = gaps(whole.gaps);
+    let bytes = lasting::while_allowed(whole.bytes, viewer, who.credential, &web);
     // A proxy that buffers would hold a live console back.
     let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (lasting::UNBUFFERED, "no"),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        ),
+        (lasting::UNBUFFERED, HeaderValue::from_static("no")),
+        (GAPS, missing),
     ];
     Ok((headers, Body::from_stream(bytes)).into_response())
 }

@@ -52,6 +52,7 @@ pub(super) async fn run(
     let mut sent = from;
     let mut gathering: Option<Instant> = None;
     let mut marked: Option<Instant> = None;
+    let mut gaps = 0;
     loop {
         let who = viewer.borrow().clone();
         let behind = sent.saturating_sub(*acked.borrow_and_update());
@@ -72,6 +73,12 @@ pub(super) async fn run(
                 return;
             }
         };
+        if piece.gaps != gaps {
+            gaps = piece.gaps;
+            if out.send(text(&FromServer::Gap { id, gaps })).await.is_err() {
+                return;
+            }
+        }
         let left = piece.total.saturating_sub(sent);
         if follow && left + behind <= BEHIND && !piece.bytes.is_empty() {
             let ready = gathering.get_or_insert_with(|| Instant::now() + GATHER);

@@ -145,6 +145,16 @@ impl Held {
         }
     }
 
+    /// Its lease has ended: it kills what runs, and says so when it can.
+    pub(super) fn stop(&mut self, at: Timestamp) {
+        self.runs = false;
+        self.outbox.push(AgentEvent::Ended {
+            aborted: true,
+            error: Some("The server was not heard before the lease ended.".into()),
+            at,
+        });
+    }
+
     fn over(&mut self, aborted: bool, random: &mut Random, at: Timestamp) {
         let error = random.chance(4).then(|| "The disk is full.".to_owned());
         self.outbox.push(AgentEvent::Ended { aborted, error, at });

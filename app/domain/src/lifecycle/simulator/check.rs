@@ -107,7 +107,13 @@ fn whole(task: &TaskState, job: &JobState, renewed: bool) -> Verdict {
     let pair = (job.status, attempt.status);
     let agree = match pair {
         (JobStatus::Pending, AttemptStatus::Waiting) => attempt.agent.is_none(),
-        (JobStatus::Pending, AttemptStatus::Ended) => renewed && attempt.outcome == Some(Outcome::Lost),
+        (JobStatus::Pending, AttemptStatus::Ended) => {
+            let tried_again = matches!(
+                attempt.outcome,
+                Some(Outcome::Lost | Outcome::TimedOut | Outcome::Failed)
+            );
+            renewed && tried_again && attempt.number <= i64::from(job.retry.limit)
+        }
         (JobStatus::Preparing, AttemptStatus::Assigned | AttemptStatus::Preparing)
         | (JobStatus::Running, AttemptStatus::Running | AttemptStatus::Finalizing) => {
             attempt.agent.is_some() && attempt.lease_until.is_some() && attempt.assigned_at.is_some()

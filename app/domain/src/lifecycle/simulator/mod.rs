@@ -6,9 +6,11 @@
 mod agents;
 mod check;
 pub(crate) mod random;
+mod wire;
 mod world;
 
 use std::collections::BTreeMap;
+use wire::Wire;
 use world::World;
 
 /// How often something happened.
@@ -65,6 +67,45 @@ fn thousands_of_histories_keep_every_promise() {
         }
     }
     let missing: Vec<&&str> = WANTED.iter().filter(|what| !counts.0.contains_key(**what)).collect();
+    assert!(
+        missing.is_empty(),
+        "never happened: {missing:?}; happened: {:?}",
+        counts.0
+    );
+}
+
+/// What a bad network must have done.
+const WIRED: &[&str] = &[
+    "wire agent asleep",
+    "wire agent killed",
+    "wire assignment too late",
+    "wire clock set",
+    "wire deadline passed",
+    "wire late report",
+    "wire lease expired",
+    "wire new attempt",
+    "wire one way cut",
+    "wire packet doubled",
+    "wire packet lost",
+    "wire packet overtaken",
+    "wire self-fenced",
+    "wire server restart",
+    "wire task aborted",
+    "wire task failed",
+    "wire task lost",
+    "wire task passed",
+];
+
+#[test]
+fn over_a_bad_network_nothing_runs_twice_and_everything_ends() {
+    let mut counts = Counts::default();
+    for seed in 0..2_000 {
+        let mut wire = Wire::new(seed, &mut counts);
+        if let Err(broken) = wire.live() {
+            panic!("seed {seed}: {broken}\n{}", wire.story());
+        }
+    }
+    let missing: Vec<&&str> = WIRED.iter().filter(|what| !counts.0.contains_key(**what)).collect();
     assert!(
         missing.is_empty(),
         "never happened: {missing:?}; happened: {:?}",

@@ -52,7 +52,10 @@ impl<'a> World<'a> {
                 let steps = steps.collect();
                 let retry = Retry {
                     limit: random.below(3) as u32,
-                    on_agent_lost: random.chance(50),
+                    on: [RetryOn::AgentLost, RetryOn::Exit(1), RetryOn::TimedOut, RetryOn::Failed]
+                        .into_iter()
+                        .filter(|_| random.chance(40))
+                        .collect(),
                 };
                 let attempt = AttemptState::waiting(AttemptId(id()), 1, steps);
                 JobState::waiting(JobId(n), format!("job{n}"), needs, retry, attempt)
@@ -295,8 +298,11 @@ impl<'a> World<'a> {
         for attempt in held {
             if attempt.lease_until.is_some_and(|until| until <= self.now) {
                 self.counts.count("lease expired");
-                self.apply(Event::LeaseExpired { attempt: attempt.id })?
-                    .ok_or("an expired lease was not ended")?;
+                self.apply(Event::LeaseExpired {
+                    attempt: attempt.id,
+                    heard: None,
+                })?
+                .ok_or("an expired lease was not ended")?;
             } else if attempt.deadline_at.is_some_and(|until| until <= self.now) {
                 self.counts.count("deadline passed");
                 self.apply(Event::DeadlinePassed { attempt: attempt.id })?

@@ -4,6 +4,7 @@
 
 mod job;
 mod report;
+mod retry;
 mod server;
 
 use super::*;
@@ -28,7 +29,7 @@ fn task(jobs: &[(&str, &[i64], u32)]) -> TaskState {
         ];
         let retry = Retry {
             limit: *limit,
-            on_agent_lost: *limit > 0,
+            on: vec![RetryOn::AgentLost],
         };
         let needs = needs.iter().map(|id| JobId(*id)).collect();
         JobState::waiting(

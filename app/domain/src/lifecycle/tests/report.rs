@@ -65,9 +65,21 @@ fn what_is_not_the_holders_or_not_in_order_is_refused() {
         (from(20, 0, 9, begin(201)), Refused::NotYours),
         (from(10, 1, 9, begin(201)), Refused::Unknown),
         (lease(AgentId(8)), Refused::NotYours),
-        (Event::LeaseExpired { attempt: AttemptId(10) }, Refused::NotDue),
+        (
+            Event::LeaseExpired {
+                attempt: AttemptId(10),
+                heard: None,
+            },
+            Refused::NotDue,
+        ),
         (Event::DeadlinePassed { attempt: AttemptId(10) }, Refused::NotDue),
-        (Event::LeaseExpired { attempt: AttemptId(20) }, Refused::NotDue),
+        (
+            Event::LeaseExpired {
+                attempt: AttemptId(20),
+                heard: None,
+            },
+            Refused::NotDue,
+        ),
         (
             Event::AgentForgot {
                 attempt: AttemptId(10),

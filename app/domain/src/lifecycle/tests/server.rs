@@ -56,7 +56,13 @@ fn abort_is_instant_for_what_waits_and_told_to_what_runs() {
 #[test]
 fn an_aborted_task_ends_even_without_its_agent() {
     for (event, now) in [
-        (Event::LeaseExpired { attempt: AttemptId(10) }, at(600_000)),
+        (
+            Event::LeaseExpired {
+                attempt: AttemptId(10),
+                heard: None,
+            },
+            at(600_000),
+        ),
         (
             Event::AgentForgot {
                 attempt: AttemptId(10),
@@ -78,7 +84,10 @@ fn an_aborted_task_ends_even_without_its_agent() {
 fn a_lost_attempt_is_lost_or_tried_again_as_the_plan_says() {
     let mut state = task(&[("test", &[], 0)]);
     prepare(&mut state, 1);
-    let expired = Event::LeaseExpired { attempt: AttemptId(10) };
+    let expired = Event::LeaseExpired {
+        attempt: AttemptId(10),
+        heard: Some(at(5_000)),
+    };
     let effects = step(&mut state, expired.clone(), at(600_000)).unwrap();
     assert!(effects.contains(&Effect::Forget {
         agent: AGENT,
@@ -87,7 +96,7 @@ fn a_lost_attempt_is_lost_or_tried_again_as_the_plan_says() {
     assert_eq!(state.status, TaskStatus::Lost);
     assert_eq!(
         state.reason.as_deref(),
-        Some("The agent was not heard again before its lease ended.")
+        Some("Its agent was not heard again after 1970-01-01 00:16:45 UTC, and its lease ended.")
     );
     assert_eq!(
         says(&mut state, 1, over(false)),

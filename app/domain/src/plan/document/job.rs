@@ -6,9 +6,9 @@ use super::reader::{Fields, Reader, listed};
 use super::report::nearest;
 use super::tree::{Node, Value, short};
 use super::value;
-use super::words::{EXECUTORS, LIMITS, STEP, WHEN, WHEN_LATER};
+use super::words::{EXECUTORS, LIMITS, RETRY, STEP, WHEN, WHEN_LATER};
 use crate::label::Condition;
-use crate::plan::{Command, Job, Limits, Step};
+use crate::plan::{Command, Job, Limits, Retry, Step};
 use crate::status::ExecutorKind;
 use std::collections::BTreeMap;
 
@@ -51,6 +51,7 @@ impl Reader<'_> {
             timeout_ms: f
                 .get("timeout")
                 .and_then(|n| self.read(n, &f.path("timeout"), value::duration)),
+            retry: self.retry(f),
             limits: self.limits(f),
             steps: self.steps(key, f),
         }
@@ -74,6 +75,45 @@ impl Reader<'_> {
             memory: l
                 .get("memory")
                 .and_then(|n| self.read(n, &l.path("memory"), value::size)),
+        }
+    }
+
+    fn retry(&mut self, f: &Fields<'_>) -> Retry {
+        let Some(node) = f.get("retry") else {
+            return Retry::default();
+        };
+        let hint = "Write it as in `{ limit: 2, on: [agent_lost, exit 75] }`.";
+        let Some(r) = self.fields(node, &f.path("retry"), &RETRY, hint) else {
+            return Retry::default();
+        };
+        let limit = r
+            .get("limit")
+            .and_then(|n| self.read(n, &r.path("limit"), value::retries));
+        if r.lacks("limit") {
+            let message = "`retry` does not say how often.";
+            self.note(r.here(), node, message, Some("Give it `limit:`, as in `limit: 2`."));
+        }
+        let mut on = Vec::new();
+        match r.get("on") {
+            Some(n) => {
+                for (path, n) in self.list(n, &r.path("on")) {
+                    on.extend(self.read(n, &path, value::retry_on));
+                }
+            }
+            None if !r.lacks("on") => {}
+            None => {
+                let message = "`retry` does not say after what.";
+                self.note(
+                    r.here(),
+                    node,
+                    message,
+                    Some("Give it `on:`, as in `on: [agent_lost]`."),
+                );
+            }
+        }
+        Retry {
+            limit: limit.unwrap_or_default(),
+            on,
         }
     }
 

@@ -195,7 +195,7 @@ impl Reader<'_> {
             }
             return vec![self.job("main", f, std::collections::BTreeMap::new())];
         };
-        for alone in ["steps", "image", "executor", "runs_on", "timeout", "limits"] {
+        for alone in ["steps", "image", "executor", "runs_on", "timeout", "retry", "limits"] {
             if let Some((k, _)) = f.entry(alone) {
                 let message = format!("`{alone}` stands beside `jobs`, and belongs to one of them.");
                 self.report.add(
@@ -287,6 +287,7 @@ fn unread(key: &str) -> super::Job {
         runs_on: Vec::new(),
         env: std::collections::BTreeMap::new(),
         timeout_ms: None,
+        retry: super::Retry::default(),
         limits: super::Limits::default(),
         steps: Vec::new(),
     }

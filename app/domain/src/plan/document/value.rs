@@ -3,6 +3,8 @@
 //! **Invariant:** what is accepted is in range and fit to be shown and passed on; what is not gets one sentence and, where
 //! we know, the right spelling.
 
+use crate::plan::{RETRIES_MAX, RETRY_WORDS, RetryOn};
+
 /// Why a value is refused: what is wrong, and what would do.
 pub(super) type Refusal = (String, Option<String>);
 
@@ -116,6 +118,37 @@ pub(super) fn cpus(text: &str) -> Result<i64, Refusal> {
             "Write a number from 0.01 to 1024, as in `0.5` or `2`.",
         ),
     }
+}
+
+/// `2`: how often a job is tried again.
+pub(super) fn retries(text: &str) -> Result<u32, Refusal> {
+    match text.trim().parse::<u32>() {
+        Ok(n @ 1..=RETRIES_MAX) => Ok(n),
+        _ => refuse(
+            format!("`{}` is no number of new attempts.", super::tree::short(text)),
+            format!("Write a number from 1 to {RETRIES_MAX}; leave `retry` out for none."),
+        ),
+    }
+}
+
+/// `agent_lost`, `exit 75`: an end that is tried again.
+pub(super) fn retry_on(text: &str) -> Result<RetryOn, Refusal> {
+    let found = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    found.parse().map_err(|_: String| {
+        let code = found.parse::<i64>().ok().filter(|code| (1..=255).contains(code));
+        let meant = match code {
+            Some(code) => Some(format!("Did you mean `exit {code}`?")),
+            None => super::report::nearest(&found, RETRY_WORDS),
+        };
+        let hint = meant.unwrap_or_else(|| format!("Use {}.", super::reader::listed(RETRY_WORDS)));
+        (
+            format!(
+                "`{}` is no end that a job is tried again after.",
+                super::tree::short(text)
+            ),
+            Some(hint),
+        )
+    })
 }
 
 /// A character that shows nothing or turns text round: fit for hiding, not for names.

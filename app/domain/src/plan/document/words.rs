@@ -14,7 +14,7 @@ pub(super) struct Shape {
 pub(super) const PLAN: Shape = Shape {
     what: "a plan",
     keys: &[
-        "name", "source", "env", "jobs", "steps", "image", "executor", "runs_on", "timeout", "limits",
+        "name", "source", "env", "jobs", "steps", "image", "executor", "runs_on", "timeout", "retry", "limits",
     ],
 };
 pub(super) const SOURCE: Shape = Shape {
@@ -24,12 +24,16 @@ pub(super) const SOURCE: Shape = Shape {
 pub(super) const JOB: Shape = Shape {
     what: "a job",
     keys: &[
-        "needs", "image", "executor", "runs_on", "env", "timeout", "limits", "steps",
+        "needs", "image", "executor", "runs_on", "env", "timeout", "retry", "limits", "steps",
     ],
 };
 pub(super) const LIMITS: Shape = Shape {
     what: "`limits`",
     keys: &["cpus", "memory"],
+};
+pub(super) const RETRY: Shape = Shape {
+    what: "`retry`",
+    keys: &["limit", "on"],
 };
 pub(super) const STEP: Shape = Shape {
     what: "a step",
@@ -48,7 +52,6 @@ const LATER: &[&str] = &[
     "artifacts",
     "reports",
     "cache",
-    "retry",
     "approval",
     "concurrency",
     "shell",
@@ -95,6 +98,10 @@ const HABITS: &[(&str, &str)] = &[
     ("ram", "memory"),
     ("resources", "limits"),
     ("time_limit", "timeout"),
+    ("retries", "retry"),
+    ("max", "limit"),
+    ("attempts", "limit"),
+    ("when", "on"),
     ("title", "name"),
     ("id", "name"),
 ];

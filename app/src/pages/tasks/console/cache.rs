@@ -13,6 +13,9 @@ const MOST: usize = 24_000;
 /// Lines fetched at once.
 pub const FETCH: i64 = 400;
 
+/// Places where bytes are missing: how many, where that is known, and why.
+pub type Missing = Vec<(Option<i64>, String)>;
+
 /// A line as it is held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
@@ -23,9 +26,9 @@ pub struct Held {
     /// Its text.
     pub runs: Vec<Run>,
     /// Bytes missing before it, with the reason.
-    pub before: Vec<(i64, String)>,
+    pub before: Missing,
     /// Bytes missing behind it, where it is the last.
-    pub after: Vec<(i64, String)>,
+    pub after: Missing,
 }
 
 /// The lines.
@@ -35,6 +38,8 @@ pub struct Cache {
     revisions: u32,
     /// Lines there are in all.
     pub total: i64,
+    /// What is missing of a console that has no line at all.
+    pub alone: Missing,
 }
 
 impl Cache {
@@ -56,13 +61,18 @@ impl Cache {
                 }
             }
         }
-        if let Some(held) = last.and_then(|n| self.lines.get_mut(&n)) {
-            held.after = before;
+        match last.and_then(|n| self.lines.get_mut(&n)) {
+            Some(held) if held.after != before => {
+                self.revisions = self.revisions.wrapping_add(1);
+                (held.after, held.revision) = (before, self.revisions);
+            }
+            Some(_) => {}
+            None => self.alone = before,
         }
     }
 
     /// Takes one line.
-    pub fn put(&mut self, n: i64, at: Option<Timestamp>, runs: Vec<Run>, before: Vec<(i64, String)>) {
+    pub fn put(&mut self, n: i64, at: Option<Timestamp>, runs: Vec<Run>, before: Missing) {
         self.revisions = self.revisions.wrapping_add(1);
         let revision = self.revisions;
         match self.lines.get_mut(&n) {
@@ -184,12 +194,12 @@ mod tests {
     fn gaps_belong_to_the_line_behind_them_or_to_the_end() {
         let mut c = Cache::default();
         let gap = |gap| Line::Gap {
-            gap,
+            gap: Some(gap),
             reason: "r".into(),
         };
         c.take(vec![line(1), gap(7), line(2), gap(9)]);
-        assert_eq!(c.get(2).unwrap().before, [(7, "r".into())]);
-        assert_eq!(c.get(2).unwrap().after, [(9, "r".into())]);
+        assert_eq!(c.get(2).unwrap().before, [(Some(7), "r".into())]);
+        assert_eq!(c.get(2).unwrap().after, [(Some(9), "r".into())]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod window;
 #[cfg(not(feature = "hydrate"))]
 use still as screen;
 
+pub use row::size;
 pub use view::Console;
 
 use domain::{AttemptId, StepId};

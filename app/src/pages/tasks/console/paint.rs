@@ -32,6 +32,13 @@ impl Rows {
             parent.set_text_content(None);
             self.taken = true;
         }
+        if cache.total == 0 && !cache.alone.is_empty() {
+            parent.set_text_content(None);
+            for (size, why) in &cache.alone {
+                let _ = parent.append_child(&gap(*size, why));
+            }
+            return;
+        }
         let far =
             self.rows.front().is_none_or(|f| f.n >= lines.end) || self.rows.back().is_none_or(|b| b.n < lines.start);
         if far {
@@ -127,7 +134,7 @@ fn make(n: i64, cache: &Cache, marked: Option<i64>) -> Row {
     let held = cache.get(n);
     let at = marked == Some(n);
     let line = line(n, held, at);
-    let gaps = |of: &[(i64, String)]| of.iter().map(|(size, why)| gap(*size, why)).collect::<Vec<_>>();
+    let gaps = |of: &[(Option<i64>, String)]| of.iter().map(|(size, why)| gap(*size, why)).collect::<Vec<_>>();
     let (before, after) = held.map_or((vec![], vec![]), |h| (gaps(&h.before), gaps(&h.after)));
     let element = if before.is_empty() && after.is_empty() {
         line
@@ -175,7 +182,7 @@ fn run(run: &Run) -> Node {
     span.into()
 }
 
-fn gap(size: i64, reason: &str) -> Element {
+fn gap(size: Option<i64>, reason: &str) -> Element {
     let p = element("p", "gap");
     let strong = element("b", "");
     strong.set_text_content(Some(&missing(size)));

@@ -42,10 +42,11 @@ fn run(run: Run) -> impl IntoView {
 }
 
 /// The sentence of a gap.
-pub fn missing(bytes: i64) -> String {
+pub fn missing(bytes: Option<i64>) -> String {
     match bytes {
-        1 => "1 byte is missing here.".into(),
-        n => format!("{} bytes are missing here.", grouped(n)),
+        None => "Bytes may be missing here; nobody knows how many.".into(),
+        Some(1) => "1 byte is missing here.".into(),
+        Some(n) => format!("{} bytes are missing here.", grouped(n)),
     }
 }
 
@@ -116,7 +117,8 @@ mod tests {
         ] {
             assert_eq!(size(n), want);
         }
-        assert_eq!(missing(1_204), "1,204 bytes are missing here.");
+        assert_eq!(missing(Some(1_204)), "1,204 bytes are missing here.");
+        assert_eq!(missing(None), "Bytes may be missing here; nobody knows how many.");
         assert_eq!(utc(Timestamp(1_795_185_127_041)), "14:32:07.041");
     }
 }

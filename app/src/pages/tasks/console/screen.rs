@@ -48,6 +48,8 @@ pub(super) struct Inner {
     pub tailing: Cell<bool>,
     /// The whole of an ended step is known to be what the server says.
     pub settled: Cell<bool>,
+    /// Gaps of the console that the lines on screen know of.
+    pub gaps: Cell<u64>,
     /// Where the scroller was put by us: an event from there is not the reader's.
     put: Cell<i32>,
     seek: Cell<Option<i64>>,
@@ -84,6 +86,7 @@ impl Screen {
             fetching: Cell::new(false),
             tailing: Cell::new(false),
             settled: Cell::new(false),
+            gaps: Cell::new(0),
             put: Cell::new(-1),
             seek: Cell::new(from),
         }));

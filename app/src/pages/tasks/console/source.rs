@@ -122,6 +122,12 @@ impl Inner {
                     self.retail();
                 }
             }
+            Seen::Gaps(gaps) => {
+                // Where bytes are missing is not in the bytes: the end is read anew, once for each.
+                if self.gaps.replace(gaps) != gaps && !self.settled.get() {
+                    self.retail();
+                }
+            }
             Seen::Refused(why) => self.wires.trouble.set(Some(why.to_owned())),
         }
     }

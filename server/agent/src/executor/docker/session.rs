@@ -195,6 +195,9 @@ fn supervise(place: Arc<Place>, started: Started) -> Ending {
     tokio::spawn(async move {
         let sink = Sink::new(place.spec.spool.clone());
         let ended = container::end(&place.engine, started, &place.image, &sink, place.limits).await;
+        if matches!(ended, Err(ExecError::EngineGone(_))) {
+            sink.broken_off();
+        }
         tell.tell(ended);
         place.reaper.remove(place.engine.clone(), id);
     });

@@ -39,6 +39,7 @@ impl Told {
             .map(|e| match e {
                 AttemptEvent::Preparing { .. } => "preparing".into(),
                 AttemptEvent::CheckedOut { .. } => "checked out".into(),
+                AttemptEvent::Gap(gap) => format!("gap {:?} at {}", gap.size, gap.at),
                 AttemptEvent::StepStarted { step, .. } => format!("started {step}"),
                 AttemptEvent::StepEnded(StepEnd { step, exit, .. }) => match exit {
                     Exit::Exited(code) => format!("exited {step} {code}"),

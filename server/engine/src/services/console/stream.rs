@@ -130,10 +130,19 @@ impl Follow {
             .map_err(failed)?
             .is_none_or(|(_, ended)| ended);
         let mut jobs: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
-        for p in places::places(&self.store, self.task).await.map_err(failed)? {
-            if self.setup || p.kind == "step" {
-                jobs.entry(p.job).or_default().push(p);
-            }
+        let (found, consoles, setup) = (
+            places::places(&self.store, self.task).await.map_err(failed)?,
+            self.consoles.clone(),
+            self.setup,
+        );
+        let found: Vec<Place> = tokio::task::spawn_blocking(move || {
+            let wanted = found.into_iter().filter(|p| setup || p.kind == "step");
+            wanted.map(|p| super::in_file(&consoles, p)).collect::<io::Result<_>>()
+        })
+        .await
+        .map_err(io::Error::other)??;
+        for p in found {
+            jobs.entry(p.job).or_default().push(p);
         }
         for (ordinal, steps) in jobs {
             let Some(attempt) = steps.first().map(|s| s.attempt) else {

@@ -36,6 +36,8 @@ pub struct NewJob {
     pub requirements: String,
     /// Milliseconds its attempts may take.
     pub timeout_ms: Option<i64>,
+    /// When it is tried again, JSON; `None` for never.
+    pub retry: Option<String>,
     /// Its steps, set-up first.
     pub steps: Vec<NewStep>,
     /// Since when it may be handed out; `None` while it needs something.
@@ -209,10 +211,10 @@ const TASK: Each = Each {
 const JOB: Each = Each {
     order: 1,
     sqlite: "INSERT INTO jobs (id, task_id, key, name, ordinal, spec, status, requirements, priority, ready_at, reason, finished_at, \
-        timeout_ms) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
-        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)",
+        timeout_ms, retry) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12 FROM json_each($1)",
     postgres: "INSERT INTO jobs (id, task_id, key, name, ordinal, spec, status, requirements, priority, ready_at, reason, finished_at, \
-        timeout_ms) VALUES ($1,$2,$3,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+        timeout_ms, retry) VALUES ($1,$2,$3,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
     key: None,
 };
 const ATTEMPT: Each = Each {
@@ -280,6 +282,7 @@ fn push_job(batch: &mut Batch, id: i64, task: i64, ordinal: usize, job: &NewJob,
         job.passed.clone().into(),
         job.passed.as_ref().map(|_| now.0).into(),
         job.timeout_ms.into(),
+        job.retry.clone().into(),
     ];
     batch.each(&JOB, row);
 }

@@ -5,7 +5,7 @@
 use super::insert::{NewStep, push_steps};
 use super::view::word;
 use crate::store::batch::Each;
-use crate::store::{Batch, Result, Tx, Value, on_tx};
+use crate::store::{Batch, Error, Result, Tx, Value, on_tx};
 use domain::lifecycle::{AttemptState, Changes, JobState, Retry, StepState, TaskState};
 use domain::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
 use sqlx::FromRow;
@@ -26,6 +26,7 @@ struct Row {
     j_reason: Option<String>,
     j_started: Option<i64>,
     j_finished: Option<i64>,
+    j_retry: Option<String>,
     a_id: i64,
     number: i64,
     a_status: String,
@@ -56,7 +57,7 @@ struct Row {
 
 const LOAD: &str = "SELECT t.plan_id, t.status AS t_status, t.desired AS t_desired, t.started_at AS t_started, t.finished_at AS t_finished, \
     t.reason AS t_reason, j.id AS j_id, j.key AS j_key, j.status AS j_status, j.desired AS j_desired, j.reason AS j_reason, \
-    j.started_at AS j_started, j.finished_at AS j_finished, a.id AS a_id, a.number, a.status AS a_status, a.outcome, \
+    j.started_at AS j_started, j.finished_at AS j_finished, j.retry AS j_retry, a.id AS a_id, a.number, a.status AS a_status, a.outcome, \
     a.reason AS a_reason, a.agent_id, a.epoch, a.lease_until, a.deadline_at, a.assigned_at, a.started_at AS a_started, \
     a.finished_at AS a_finished, a.executor, s.id AS s_id, s.kind, s.ordinal, s.name AS s_name, s.status AS s_status, \
     s.exit_code, s.signal, s.error, s.allow_failure, s.started_at AS s_started, s.finished_at AS s_finished, \
@@ -128,6 +129,18 @@ pub async fn load_by_attempt(tx: &mut Tx, attempt: AttemptId) -> Result<Option<T
     Ok(id.map(TaskId))
 }
 
+/// Tasks of which an agent holds an attempt.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn handed_out(tx: &mut Tx) -> Result<Vec<TaskId>> {
+    let ids: Vec<i64> = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT DISTINCT j.task_id FROM attempts a JOIN jobs j ON j.id = a.job_id \
+         WHERE a.finished_at IS NULL AND a.agent_id IS NOT NULL ORDER BY j.task_id")
+        .fetch_all(c).await?);
+    Ok(ids.into_iter().map(TaskId).collect())
+}
+
 fn job(r: &Row) -> Result<JobState> {
     let attempt = AttemptState {
         id: AttemptId(r.a_id),
@@ -154,9 +167,17 @@ fn job(r: &Row) -> Result<JobState> {
         reason: r.j_reason.clone(),
         started_at: r.j_started.map(Timestamp),
         finished_at: r.j_finished.map(Timestamp),
-        retry: Retry::default(),
+        retry: retry(r.j_retry.as_deref())?,
         attempt,
     })
+}
+
+/// What the plan says of trying again; nothing for most jobs, so there is nothing to read.
+fn retry(text: Option<&str>) -> Result<Retry> {
+    text.map_or_else(
+        || Ok(Retry::default()),
+        |text| serde_json::from_str(text).map_err(|e| Error::corrupt("jobs", e)),
+    )
 }
 
 fn step(r: Row) -> Result<Option<StepState>> {
@@ -241,6 +262,15 @@ pub(crate) const CONSOLE_ENDED: Each = Each {
     sqlite: "UPDATE attempts SET console_bytes = v.value ->> 1, console_acked = v.value ->> 1, console_digest = v.value ->> 2 \
         FROM json_each($1) v WHERE attempts.id = v.value ->> 0",
     postgres: "UPDATE attempts SET console_bytes = $2, console_acked = $2, console_digest = $3 WHERE id = $1",
+    key: Some(0),
+};
+
+/// What an attempt's console has and lacks: id, bytes stored, gaps, bytes missing in them.
+pub(crate) const CONSOLE_MEASURE: Each = Each {
+    order: 18,
+    sqlite: "UPDATE attempts SET console_bytes = v.value ->> 1, gaps = v.value ->> 2, gap_bytes = v.value ->> 3 \
+        FROM json_each($1) v WHERE attempts.id = v.value ->> 0",
+    postgres: "UPDATE attempts SET console_bytes = $2, gaps = $3, gap_bytes = $4 WHERE id = $1",
     key: Some(0),
 };
 

@@ -139,37 +139,49 @@ pub async fn attempts_of(store: &Store, job: JobId) -> Result<Vec<AttemptView>> 
     #[derive(FromRow)]
     struct Row {
         id: i64,
+        job_id: i64,
         number: i64,
         status: String,
         outcome: Option<String>,
         reason: Option<String>,
         agent_id: Option<i64>,
         agent_name: Option<String>,
+        epoch: i64,
         executor: Option<String>,
+        lease_until: Option<i64>,
         assigned_at: Option<i64>,
         started_at: Option<i64>,
         finished_at: Option<i64>,
         console_bytes: i64,
+        console_digest: Option<String>,
+        gaps: i64,
+        gap_bytes: i64,
     }
     let rows: Vec<Row> = on!(store.db(), p => sqlx::query_as(
-        "SELECT a.id, a.number, a.status, a.outcome, a.reason, a.agent_id, g.name AS agent_name, a.executor, a.assigned_at, \
-         a.started_at, a.finished_at, a.console_bytes FROM attempts a LEFT JOIN agents g ON g.id = a.agent_id \
+        "SELECT a.id, a.job_id, a.number, a.status, a.outcome, a.reason, a.agent_id, g.name AS agent_name, a.epoch, a.executor, \
+         a.lease_until, a.assigned_at, a.started_at, a.finished_at, a.console_bytes, a.console_digest, a.gaps, a.gap_bytes FROM attempts a LEFT JOIN agents g ON g.id = a.agent_id \
          WHERE a.job_id = $1 ORDER BY a.number DESC").bind(job.0).fetch_all(p).await?);
     let mut steps = steps_of(store, &rows.iter().map(|r| r.id).collect::<Vec<_>>()).await?;
     rows.into_iter()
         .map(|r| {
             Ok(AttemptView {
                 id: AttemptId(r.id),
+                job_id: JobId(r.job_id),
                 number: r.number,
                 status: word(&r.status, "attempts")?,
                 outcome: r.outcome.as_deref().map(|o| word(o, "attempts")).transpose()?,
                 reason: r.reason,
                 agent: agent(r.agent_id, r.agent_name),
+                epoch: r.epoch,
+                lease_until: r.lease_until.map(Timestamp),
                 executor: r.executor.as_deref().map(|o| word(o, "attempts")).transpose()?,
                 assigned_at: r.assigned_at.map(Timestamp),
                 started_at: r.started_at.map(Timestamp),
                 finished_at: r.finished_at.map(Timestamp),
                 console_bytes: r.console_bytes,
+                console_digest: r.console_digest,
+                gaps: r.gaps,
+                gap_bytes: r.gap_bytes,
                 steps: steps.remove(&r.id).unwrap_or_default(),
             })
         })

@@ -99,6 +99,7 @@ impl Made {
             spec: serde_json::to_string(job).unwrap(),
             requirements: demands(job),
             timeout_ms: None,
+            retry: None,
             steps: [("prepare", StepKind::Setup), ("run", StepKind::Step)]
                 .map(|(name, kind)| NewStep {
                     kind,

@@ -11,4 +11,4 @@ pub(crate) use database::on_both;
 pub use database::{Database, skipped};
 pub use disk::TinyDisk;
 pub use postgres::empty_database;
-pub use world::{World, viewer};
+pub use world::{NOW, World, viewer};

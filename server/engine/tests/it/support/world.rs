@@ -5,11 +5,12 @@ use domain::auth::{Grant, Role, Via, Viewer};
 use domain::plan::view::NewPlan;
 use domain::status::{JobStatus, TaskStatus};
 use domain::task::{CauseKind, RunPlan, TaskView};
-use domain::{PlanId, TaskId, Timestamp, UserId};
+use domain::{AgentId, PlanId, TaskId, Timestamp, UserId};
 use engine::assembly::{Engine, Options};
 use engine::clock::TestClock;
 use engine::dispatch::Settings;
-use engine::store::Location;
+use engine::store::{Db, Location};
+use futures::FutureExt;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -52,6 +53,37 @@ impl World {
             clock,
             engine,
             ana: viewer(id, Role::Admin),
+        }
+    }
+
+    /// Stops the engine and starts another over the same folder, with other times.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        } = self;
+        engine.stop().await;
+        let mut settings = Settings {
+            allow_local: true,
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let options = Options {
+            database: at.clone(),
+            data: dir.path().to_owned(),
+            settings,
+            clock: clock.clone(),
+        };
+        let engine = Engine::start(options).await.unwrap();
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
         }
     }
 
@@ -140,6 +172,56 @@ impl World {
                 task.status
             );
         }
+    }
+
+    /// A further agent of this name: its id and its credential.
+    pub async fn register(&self, name: &'static str) -> (AgentId, String) {
+        let credential = format!("credential of {name}");
+        let hash = engine::dispatch::credential_hash(&credential);
+        let insert = format!(
+            "INSERT INTO agents (name, credential_hash, slots, created_at) VALUES ('{name}', '{hash}', 1, {NOW})"
+        );
+        self.sql(insert).await;
+        let all = self.engine.ports.agents.list(&self.ana).await.unwrap();
+        (all.iter().find(|a| a.name == name).unwrap().id, credential)
+    }
+
+    /// Nothing goes on without an owner or a deadline (I6).
+    pub async fn nothing_is_stuck(&self) {
+        use engine::clock::Clock as _;
+        let found = engine::store::orphans(&self.engine.store, self.clock.now(), 0)
+            .await
+            .unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    /// Runs a statement as a write.
+    pub async fn sql(&self, text: String) {
+        let written = self.engine.store.write(move |tx| {
+            let text = text.clone();
+            async move {
+                let mut batch = engine::store::Batch::default();
+                batch.push(text, []);
+                tx.run(batch).await
+            }
+            .boxed()
+        });
+        written.await.unwrap();
+    }
+
+    /// What the audit says of an action, oldest first: actor, object, and what came of it.
+    pub async fn audited(&self, action: &'static str) -> Vec<(Option<i64>, Option<i64>, String)> {
+        let sql = "SELECT actor_id, object_id, COALESCE(after, '') FROM audit WHERE action = $1 ORDER BY seq";
+        match self.engine.store.db() {
+            Db::Sqlite(p) => {
+                sqlx::query_as(sql)
+                    .bind(action)
+                    .fetch_all(&mut *p.take().await.unwrap())
+                    .await
+            }
+            Db::Postgres(p) => sqlx::query_as(sql).bind(action).fetch_all(p).await,
+        }
+        .unwrap()
     }
 
     /// An agent with so many slots and these labels beside `os=linux`, connected.

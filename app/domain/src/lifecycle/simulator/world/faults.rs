@@ -211,7 +211,10 @@ impl World<'_> {
                     at: Timestamp(0),
                 };
                 self.apply(Event::Agent { fence, agent, event })?;
-                let early = Event::LeaseExpired { attempt: fence.attempt };
+                let early = Event::LeaseExpired {
+                    attempt: fence.attempt,
+                    heard: None,
+                };
                 let due = job.attempt.lease_until.is_some_and(|until| until <= self.now);
                 if job.attempt.status != AttemptStatus::Ended && !due && self.apply(early)?.is_some() {
                     return Err("a lease ended before its time".into());

@@ -205,6 +205,41 @@ fn each_mistake_has_its_place_and_its_sentence() {
             "Did you mean `git`?",
         ),
         (
+            after_name("retry: {limit: 0, on: failed}\nsteps: [{run: a}]"),
+            "retry.limit 2:16",
+            "a number from 1 to 10",
+        ),
+        (
+            after_name("retry: {on: failed}\nsteps: [{run: a}]"),
+            "retry 2:8",
+            "does not say how often",
+        ),
+        (
+            after_name("retry: {limit: 2}\nsteps: [{run: a}]"),
+            "retry 2:8",
+            "Give it `on:`",
+        ),
+        (
+            after_name("retry: {limit: 2, on: [failed, 75]}\nsteps: [{run: a}]"),
+            "retry.on[1] 2:32",
+            "Did you mean `exit 75`?",
+        ),
+        (
+            after_name("retry: {limit: 2, on: [agent_lots]}\nsteps: [{run: a}]"),
+            "retry.on[0] 2:24",
+            "Did you mean `agent_lost`?",
+        ),
+        (
+            after_name("retry: 2\nsteps: [{run: a}]"),
+            "retry 2:8",
+            "Write it as in `{ limit: 2",
+        ),
+        (
+            after_name("retry: {max: 2, on: failed}\nsteps: [{run: a}]"),
+            "retry.max 2:9",
+            "Did you mean `limit`?",
+        ),
+        (
             after_name("limits: {cpu: 2}\nsteps: [{run: a}]"),
             "limits.cpu 2:10",
             "Did you mean `cpus`?",

@@ -6,7 +6,7 @@ mod mistakes;
 mod random;
 
 use super::*;
-use crate::plan::Command;
+use crate::plan::{Command, Retry, RetryOn};
 use crate::status::ExecutorKind;
 
 const LOCAL: SourceRules = SourceRules { allow_local: true };
@@ -54,6 +54,7 @@ jobs:
     image: rust:1.95
     limits: { cpus: 1.5, memory: 512MiB }
     timeout: 1h30m
+    retry: { limit: 2, on: [agent_lost, exit 75] }
     env: { A: b }
     steps:
       - { name: unit, run: cargo test }
@@ -97,6 +98,9 @@ jobs:
         (test.key.as_str(), test.image.as_deref(), test.timeout_ms),
         ("test", Some("rust:1.95"), Some(5_400_000))
     );
+    let on = vec![RetryOn::AgentLost, RetryOn::Exit(75)];
+    assert_eq!(test.retry, Retry { limit: 2, on });
+    assert!(deploy.retry.is_none());
     assert_eq!(
         (test.limits.cpu_milli, test.limits.memory),
         (Some(1_500), Some(536_870_912))
@@ -260,6 +264,7 @@ fn the_schema_has_the_same_keys_as_the_reader() {
         ("/$defs/source/properties", &SOURCE),
         ("/$defs/job/properties", &JOB),
         ("/$defs/limits/properties", &words::LIMITS),
+        ("/$defs/retry/properties", &words::RETRY),
         ("/$defs/step/properties", &words::STEP),
     ] {
         let mut known: Vec<&str> = shape.keys.to_vec();
