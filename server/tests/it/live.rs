@@ -337,7 +337,7 @@ async fn the_agents_page_hears_of_loads_and_the_queue_does_not() {
         have: vec![],
         facts: Default::default(),
         labels: Default::default(),
-        slots: 0,
+        slots: 1,
     });
     futures::StreamExt::next(&mut from).await.unwrap();
     let since = house.engine.store.event_bounds().await.unwrap().0;
