@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn little_is_plain_and_much_is_taken_up_again_at_any_block() {
         assert_eq!(digest(b"words"), xxh3_64(b"words"));
-        let bytes: Vec<u8> = (0..(2 * BLOCK + 77)).map(|n| (n * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..(2 * BLOCK + 77)).map(|n| ((n * 31) >> 3) as u8).collect();
         let mut ends = Vec::new();
         let mut whole = Digest::default();
         for piece in bytes.chunks(100_003) {
