@@ -1,0 +1,211 @@
+//! The faults: what is done to the processes, and the proof that it was.
+//!
+//! **Invariant:** a fault counts only when it was seen to take: a process that died of SIGKILL, one that the kernel shows
+//! stopped, bytes that the proxy held up or lost.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use rand::Rng;
+use rand::rngs::StdRng;
+use rustix::process::Signal;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::{sleep, timeout};
+
+use crate::proxy::Fault as Net;
+use crate::site::{Site, Who};
+use crate::witness::Word;
+
+/// How long a fault waits for the step it is to hit.
+const TARGET: Duration = Duration::from_secs(20);
+
+/// A kind of fault; a round has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// SIGKILL at a random instant.
+    Kill(Who),
+    /// SIGKILL when a step has just begun.
+    KillAtStart(Who),
+    /// SIGKILL when a step ends.
+    KillAtEnd(Who),
+    /// SIGKILL five times, each as soon as it is up again or sooner.
+    KillLoop(Who),
+    /// SIGKILL of server and agent at once.
+    KillBoth,
+    /// SIGTERM, as an operator's restart.
+    Terminate(Who),
+    /// SIGSTOP for some seconds.
+    Freeze(Who),
+    /// The network holds everything up.
+    Delay,
+    /// The network loses everything, both ways.
+    Partition,
+    /// The network loses one way.
+    HalfOpen,
+    /// The network resets every connection.
+    Reset,
+}
+
+impl Fault {
+    /// Faults of a server with its built-in agent.
+    pub const ALONE: &[Self] = &[
+        Self::KillAtEnd(Who::Server),
+        Self::Kill(Who::Server),
+        Self::KillLoop(Who::Server),
+        Self::KillAtStart(Who::Server),
+        Self::Terminate(Who::Server),
+        Self::Freeze(Who::Server),
+    ];
+    /// Faults of a server and an agent of its own process.
+    pub const APART: &[Self] = &[
+        Self::KillAtEnd(Who::Agent),
+        Self::Partition,
+        Self::KillBoth,
+        Self::KillAtEnd(Who::Server),
+        Self::HalfOpen,
+        Self::KillLoop(Who::Agent),
+        Self::Reset,
+        Self::Kill(Who::Server),
+        Self::Delay,
+        Self::Kill(Who::Agent),
+        Self::KillAtStart(Who::Agent),
+        Self::Freeze(Who::Agent),
+        Self::Terminate(Who::Server),
+        Self::Freeze(Who::Server),
+        Self::KillLoop(Who::Server),
+        Self::KillAtStart(Who::Server),
+    ];
+
+    /// Its name in the table.
+    pub fn name(self) -> String {
+        let (what, who) = match self {
+            Self::Kill(who) => ("kill -9", Some(who)),
+            Self::KillAtStart(who) => ("kill -9 as a step starts", Some(who)),
+            Self::KillAtEnd(who) => ("kill -9 as a step ends", Some(who)),
+            Self::KillLoop(who) => ("kill -9 five times", Some(who)),
+            Self::KillBoth => ("kill -9 of server and agent", None),
+            Self::Terminate(who) => ("SIGTERM and restart", Some(who)),
+            Self::Freeze(who) => ("SIGSTOP, SIGCONT", Some(who)),
+            Self::Delay => ("network: delay", None),
+            Self::Partition => ("network: all lost", None),
+            Self::HalfOpen => ("network: one way lost", None),
+            Self::Reset => ("network: RST", None),
+        };
+        match who {
+            None => what.to_owned(),
+            Some(Who::Server) => format!("{what}: server"),
+            Some(Who::Agent) => format!("{what}: agent"),
+        }
+    }
+
+    /// Does it once, with what it needs to be over again; answers how often it took.
+    ///
+    /// # Errors
+    /// When a process does not come up or go down as it should.
+    pub async fn inflict(self, site: &mut Site, random: &mut StdRng, words: &mut Receiver<Word>) -> Result<u64> {
+        match self {
+            Self::Kill(who) => {
+                pause(random, 100..1500).await;
+                kill(site, &[who], random, 3000).await
+            }
+            Self::KillAtStart(who) => {
+                heard(words, Word::Start).await;
+                pause(random, 0..10).await;
+                kill(site, &[who], random, 1500).await
+            }
+            Self::KillAtEnd(who) => {
+                heard(words, Word::End).await;
+                pause(random, 0..15).await;
+                kill(site, &[who], random, 1500).await
+            }
+            Self::KillLoop(who) => {
+                let mut took = 0;
+                for _ in 0..5 {
+                    took += kill(site, &[who], random, 1).await?;
+                    pause(random, 0..400).await;
+                }
+                Ok(took)
+            }
+            Self::KillBoth => {
+                pause(random, 100..1500).await;
+                kill(site, &[Who::Server, Who::Agent], random, 2000).await
+            }
+            Self::Terminate(who) => {
+                pause(random, 100..1500).await;
+                site.signal(who, Signal::TERM)?;
+                let status = site.down(who).await?;
+                ensure!(status.success(), "the {who:?} ended after SIGTERM with {status}");
+                pause(random, 0..2000).await;
+                site.up(who).await?;
+                Ok(1)
+            }
+            Self::Freeze(who) => {
+                pause(random, 100..1000).await;
+                site.signal(who, Signal::STOP)?;
+                while !site.frozen(who)? {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                pause(random, 1000..5000).await;
+                site.signal(who, Signal::CONT)?;
+                Ok(1)
+            }
+            Self::Delay => {
+                let by = Duration::from_millis(random.random_range(50..500));
+                network(site, random, Net::Delay(by)).await
+            }
+            Self::Partition => network(site, random, Net::Drop).await,
+            Self::HalfOpen => {
+                let way = [Net::DropUp, Net::DropDown][random.random_range(0..2)];
+                network(site, random, way).await
+            }
+            Self::Reset => network(site, random, Net::Reset).await,
+        }
+    }
+}
+
+/// Kills, and starts again after at most so many milliseconds.
+async fn kill(site: &mut Site, all: &[Who], random: &mut StdRng, most: u64) -> Result<u64> {
+    let mut took = 0;
+    for who in all {
+        took += u64::from(site.kill(*who).await?);
+    }
+    pause(random, 0..most).await;
+    for who in all {
+        site.up(*who).await?;
+    }
+    Ok(took)
+}
+
+async fn network(site: &Site, random: &mut StdRng, fault: Net) -> Result<u64> {
+    let Some(proxy) = &site.proxy else { return Ok(0) };
+    pause(random, 0..1000).await;
+    let before = proxy.hits();
+    proxy.set(fault);
+    pause(random, 1000..8000).await;
+    // A connection with nothing to say feels nothing: it is waited for, so that the fault is one.
+    let felt = timeout(TARGET, async {
+        while proxy.hits() == before {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let _ = felt.await; // a fault nobody felt shows as none
+    proxy.set(Net::None);
+    Ok(proxy.hits() - before)
+}
+
+/// Waits until a step tells this; when none does, the fault comes late, which is a fault all the same.
+async fn heard(words: &mut Receiver<Word>, wanted: Word) {
+    *words = words.resubscribe();
+    let found = async {
+        while let Ok(word) = words.recv().await {
+            if word == wanted {
+                return;
+            }
+        }
+    };
+    let _ = timeout(TARGET, found).await;
+}
+
+async fn pause(random: &mut StdRng, milliseconds: std::ops::Range<u64>) {
+    sleep(Duration::from_millis(random.random_range(milliseconds))).await;
+}
