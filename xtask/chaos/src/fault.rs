@@ -76,8 +76,8 @@ impl Fault {
         Self::KillAtStart(Who::Server),
     ];
 
-    /// Its name in the table.
-    pub fn name(self) -> String {
+    /// Its name in the table; `remote`: the agent is a process of its own.
+    pub fn name(self, remote: bool) -> String {
         let (what, who) = match self {
             Self::Kill(who) => ("kill -9", Some(who)),
             Self::KillAtStart(who) => ("kill -9 as a step starts", Some(who)),
@@ -93,7 +93,8 @@ impl Fault {
         };
         match who {
             None => what.to_owned(),
-            Some(Who::Server) => format!("{what}: server"),
+            Some(Who::Server) if remote => format!("{what}: server"),
+            Some(Who::Server) => format!("{what}: server with agent"),
             Some(Who::Agent) => format!("{what}: agent"),
         }
     }

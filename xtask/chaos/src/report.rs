@@ -21,17 +21,17 @@ struct Row {
 }
 
 /// The sums so far.
-pub struct Report(BTreeMap<Fault, Row>);
+pub struct Report(BTreeMap<(Fault, bool), Row>);
 
 impl Report {
-    /// One with a row for each fault.
-    pub fn new(faults: impl Iterator<Item = Fault>) -> Self {
+    /// One with a row for each fault, and whether the agent is a process of its own.
+    pub fn new(faults: impl Iterator<Item = (Fault, bool)>) -> Self {
         Self(faults.map(|f| (f, Row::default())).collect())
     }
 
     /// Adds a round and prints its line.
-    pub fn round(&mut self, number: u64, seed: u64, fault: Fault, outcome: &Outcome) {
-        let (found, row) = (&outcome.found, self.0.entry(fault).or_default());
+    pub fn round(&mut self, number: u64, seed: u64, (fault, remote): (Fault, bool), outcome: &Outcome) {
+        let (found, row) = (&outcome.found, self.0.entry((fault, remote)).or_default());
         row.rounds += 1;
         row.took += outcome.took;
         row.amid += outcome.amid;
@@ -43,8 +43,8 @@ impl Report {
         row.violations += found.violations.len() as u64;
         let verdict = if found.violations.is_empty() { "fine" } else { "BROKEN" };
         println!(
-            "round {number:>4}  {:<34} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
-            fault.name(),
+            "round {number:>4}  {:<42} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
+            fault.name(remote),
             outcome.took,
             outcome.tasks,
             found.steps,
@@ -57,13 +57,13 @@ impl Report {
     }
 
     /// A round that could not be ended.
-    pub fn broken(&mut self, number: u64, seed: u64, fault: Fault, error: &anyhow::Error) {
-        let row = self.0.entry(fault).or_default();
+    pub fn broken(&mut self, number: u64, seed: u64, (fault, remote): (Fault, bool), error: &anyhow::Error) {
+        let row = self.0.entry((fault, remote)).or_default();
         row.rounds += 1;
         row.violations += 1;
         println!(
-            "round {number:>4}  {:<34} seed {seed:<20}  BROKEN\n            {error:#}",
-            fault.name()
+            "round {number:>4}  {:<42} seed {seed:<20}  BROKEN\n            {error:#}",
+            fault.name(remote)
         );
     }
 
@@ -72,16 +72,21 @@ impl Report {
         self.0.values().map(|row| row.violations).sum()
     }
 
+    /// Rounds so far.
+    pub fn rounds(&self) -> u64 {
+        self.0.values().map(|row| row.rounds).sum()
+    }
+
     /// Prints the table.
     pub fn print(&self) {
         println!(
-            "\n{:<34} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>6}",
+            "\n{:<42} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>6}",
             "fault", "rounds", "took", "amid runs", "tasks", "aborts", "steps", "MB", "gaps", "broken"
         );
-        for (fault, row) in &self.0 {
+        for ((fault, remote), row) in &self.0 {
             println!(
-                "{:<34} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>6}",
-                fault.name(),
+                "{:<42} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>6}",
+                fault.name(*remote),
                 row.rounds,
                 row.took,
                 row.amid,

@@ -47,15 +47,6 @@ pub fn binary() -> PathBuf {
     std::env::var_os("CARACAL_BIN").map_or_else(|| "target/release/caracal".into(), PathBuf::from)
 }
 
-/// Whether the binary knows agents on other machines.
-pub fn knows_agents() -> Result<bool> {
-    let help = Command::new(binary()).args(["agent", "--help"]).output();
-    Ok(help
-        .with_context(|| format!("starting {}", binary().display()))?
-        .status
-        .success())
-}
-
 impl Site {
     /// Starts a server in an empty folder; `remote` gives it an agent of its own process.
     pub async fn start(folder: PathBuf, remote: bool) -> Result<Self> {
