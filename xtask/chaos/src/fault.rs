@@ -99,74 +99,112 @@ impl Fault {
         }
     }
 
-    /// Does it once, with what it needs to be over again; answers how often it took.
+    /// Does it once, with what it needs to be over again.
     ///
     /// # Errors
     /// When a process does not come up or go down as it should.
-    pub async fn inflict(self, site: &mut Site, random: &mut StdRng, words: &mut Receiver<Word>) -> Result<u64> {
+    pub async fn inflict(
+        self,
+        site: &mut Site,
+        random: &mut StdRng,
+        words: &mut Receiver<Word>,
+        running: &dyn Fn() -> bool,
+    ) -> Result<Hits> {
         match self {
             Self::Kill(who) => {
                 pause(random, 100..1500).await;
-                kill(site, &[who], random, 3000).await
+                kill(site, &[who], random, running, 3000).await
             }
             Self::KillAtStart(who) => {
                 heard(words, Word::Start).await;
                 pause(random, 0..10).await;
-                kill(site, &[who], random, 1500).await
+                kill(site, &[who], random, running, 1500).await
             }
             Self::KillAtEnd(who) => {
                 heard(words, Word::End).await;
                 pause(random, 0..15).await;
-                kill(site, &[who], random, 1500).await
+                kill(site, &[who], random, running, 1500).await
             }
             Self::KillLoop(who) => {
-                let mut took = 0;
+                let mut hits = Hits::default();
                 for _ in 0..5 {
-                    took += kill(site, &[who], random, 1).await?;
+                    hits.add(kill(site, &[who], random, running, 1).await?);
                     pause(random, 0..400).await;
                 }
-                Ok(took)
+                Ok(hits)
             }
             Self::KillBoth => {
                 pause(random, 100..1500).await;
-                kill(site, &[Who::Server, Who::Agent], random, 2000).await
+                kill(site, &[Who::Server, Who::Agent], random, running, 2000).await
             }
             Self::Terminate(who) => {
                 pause(random, 100..1500).await;
+                let amid = running();
                 site.signal(who, Signal::TERM)?;
                 let status = site.down(who).await?;
                 ensure!(status.success(), "the {who:?} ended after SIGTERM with {status}");
                 pause(random, 0..2000).await;
                 site.up(who).await?;
-                Ok(1)
+                Ok(Hits::new(1, amid))
             }
             Self::Freeze(who) => {
                 pause(random, 100..1000).await;
+                let amid = running();
                 site.signal(who, Signal::STOP)?;
                 while !site.frozen(who)? {
                     sleep(Duration::from_millis(1)).await;
                 }
                 pause(random, 1000..5000).await;
                 site.signal(who, Signal::CONT)?;
-                Ok(1)
+                Ok(Hits::new(1, amid))
             }
             Self::Delay => {
                 let by = Duration::from_millis(random.random_range(50..500));
-                network(site, random, Net::Delay(by)).await
+                network(site, random, running, Net::Delay(by)).await
             }
-            Self::Partition => network(site, random, Net::Drop).await,
+            Self::Partition => network(site, random, running, Net::Drop).await,
             Self::HalfOpen => {
                 let way = [Net::DropUp, Net::DropDown][random.random_range(0..2)];
-                network(site, random, way).await
+                network(site, random, running, way).await
             }
-            Self::Reset => network(site, random, Net::Reset).await,
+            Self::Reset => network(site, random, running, Net::Reset).await,
         }
     }
 }
 
+/// What came of a fault.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hits {
+    /// How often it took.
+    pub took: u64,
+    /// How often a step was running at that instant, as far as the witness knew.
+    pub amid: u64,
+}
+
+impl Hits {
+    fn new(took: u64, amid: bool) -> Self {
+        Self {
+            took,
+            amid: u64::from(amid && took > 0),
+        }
+    }
+
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        self.took += other.took;
+        self.amid += other.amid;
+    }
+}
+
 /// Kills, and starts again after at most so many milliseconds.
-async fn kill(site: &mut Site, all: &[Who], random: &mut StdRng, most: u64) -> Result<u64> {
-    let mut took = 0;
+async fn kill(
+    site: &mut Site,
+    all: &[Who],
+    random: &mut StdRng,
+    running: &dyn Fn() -> bool,
+    most: u64,
+) -> Result<Hits> {
+    let (mut took, amid) = (0, running());
     for who in all {
         took += u64::from(site.kill(*who).await?);
     }
@@ -174,13 +212,15 @@ async fn kill(site: &mut Site, all: &[Who], random: &mut StdRng, most: u64) -> R
     for who in all {
         site.up(*who).await?;
     }
-    Ok(took)
+    Ok(Hits::new(took, amid))
 }
 
-async fn network(site: &Site, random: &mut StdRng, fault: Net) -> Result<u64> {
-    let Some(proxy) = &site.proxy else { return Ok(0) };
+async fn network(site: &Site, random: &mut StdRng, running: &dyn Fn() -> bool, fault: Net) -> Result<Hits> {
+    let Some(proxy) = &site.proxy else {
+        return Ok(Hits::default());
+    };
     pause(random, 0..1000).await;
-    let before = proxy.hits();
+    let (before, amid) = (proxy.hits(), running());
     proxy.set(fault);
     pause(random, 1000..8000).await;
     // A connection with nothing to say feels nothing: it is waited for, so that the fault is one.
@@ -191,7 +231,7 @@ async fn network(site: &Site, random: &mut StdRng, fault: Net) -> Result<u64> {
     });
     let _ = felt.await; // a fault nobody felt shows as none
     proxy.set(Net::None);
-    Ok(proxy.hits() - before)
+    Ok(Hits::new(proxy.hits() - before, amid))
 }
 
 /// Waits until a step tells this; when none does, the fault comes late, which is a fault all the same.

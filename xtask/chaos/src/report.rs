@@ -33,8 +33,8 @@ impl Report {
     pub fn round(&mut self, number: u64, seed: u64, (fault, remote): (Fault, bool), outcome: &Outcome) {
         let (found, row) = (&outcome.found, self.0.entry((fault, remote)).or_default());
         row.rounds += 1;
-        row.took += outcome.took;
-        row.amid += outcome.amid;
+        row.took += outcome.hits.took;
+        row.amid += outcome.hits.amid;
         row.tasks += outcome.tasks;
         row.aborts += outcome.aborts;
         row.steps += found.steps;
@@ -45,7 +45,7 @@ impl Report {
         println!(
             "round {number:>4}  {:<42} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
             fault.name(remote),
-            outcome.took,
+            outcome.hits.took,
             outcome.tasks,
             found.steps,
             found.bytes,

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Hits};
 use crate::leftovers;
 use crate::site::{Site, database};
 use crate::submit::{Asked, submit};
@@ -19,6 +19,8 @@ use crate::verify::{Found, verify};
 use crate::witness::Witness;
 use crate::workload::Work;
 
+/// How long a fault waits for the first step of its round.
+const FIRST: Duration = Duration::from_secs(20);
 /// How long a round's tasks may take to end once nothing disturbs them.
 const QUIET: Duration = Duration::from_secs(180);
 /// How long removals may go on behind the last end.
@@ -31,9 +33,7 @@ pub struct Outcome {
     /// Aborts taken.
     pub aborts: u64,
     /// How often the fault took.
-    pub took: u64,
-    /// Of the times it was inflicted, how often a step was running.
-    pub amid: u64,
+    pub hits: Hits,
     /// The checks.
     pub found: Found,
 }
@@ -73,15 +73,20 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
             submit(client, work, document).await
         }));
     }
-    let (mut took, mut amid) = (0, 0);
+    let running = || ground.witness.running(&mark) > 0;
+    // The first one finds something that runs, those that follow come when they come.
+    let _ = timeout(FIRST, async {
+        while !running() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let mut hits = Hits::default();
     for _ in 0..random.random_range(if ground.brief { 1..=2 } else { 1..=4 }) {
-        let running = ground.witness.running(&mark) > 0;
-        let hit = fault.inflict(site, &mut random, &mut words).await?;
-        took += hit;
-        amid += u64::from(hit > 0 && running);
+        hits.add(fault.inflict(site, &mut random, &mut words, &running).await?);
     }
     let mut found = Found::default();
-    if took == 0 {
+    if hits.took == 0 {
         found.wrong("the fault never took".into());
     }
     let mut asked = Vec::new();
@@ -101,8 +106,7 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
     Ok(Outcome {
         tasks,
         aborts: asked.iter().filter(|a| a.aborted).count() as u64,
-        took,
-        amid,
+        hits,
         found,
     })
 }
