@@ -32,8 +32,10 @@ pub enum Fault {
     KillLoop(Who),
     /// SIGKILL of server and agent at once.
     KillBoth,
-    /// SIGTERM, as an operator's restart.
+    /// SIGTERM, as an operator's restart; an agent needs two to leave what runs.
     Terminate(Who),
+    /// One SIGTERM to an agent: it finishes what runs, goes, and comes again.
+    Drain,
     /// SIGSTOP for some seconds.
     Freeze(Who),
     /// The network holds everything up.
@@ -70,7 +72,9 @@ impl Fault {
         Self::Kill(Who::Agent),
         Self::KillAtStart(Who::Agent),
         Self::Freeze(Who::Agent),
+        Self::Terminate(Who::Agent),
         Self::Terminate(Who::Server),
+        Self::Drain,
         Self::Freeze(Who::Server),
         Self::KillLoop(Who::Server),
         Self::KillAtStart(Who::Server),
@@ -85,6 +89,7 @@ impl Fault {
             Self::KillLoop(who) => ("kill -9 five times", Some(who)),
             Self::KillBoth => ("kill -9 of server and agent", None),
             Self::Terminate(who) => ("SIGTERM and restart", Some(who)),
+            Self::Drain => ("drain and restart: agent", None),
             Self::Freeze(who) => ("SIGSTOP, SIGCONT", Some(who)),
             Self::Delay => ("network: delay", None),
             Self::Partition => ("network: all lost", None),
@@ -141,10 +146,23 @@ impl Fault {
                 pause(random, 100..1500).await;
                 let amid = running();
                 site.signal(who, Signal::TERM)?;
+                if who == Who::Agent {
+                    pause(random, 20..500).await;
+                    site.signal(who, Signal::TERM)?;
+                }
                 let status = site.down(who).await?;
                 ensure!(status.success(), "the {who:?} ended after SIGTERM with {status}");
                 pause(random, 0..2000).await;
                 site.up(who).await?;
+                Ok(Hits::new(1, amid))
+            }
+            Self::Drain => {
+                pause(random, 100..1500).await;
+                let amid = running();
+                site.signal(Who::Agent, Signal::TERM)?;
+                let status = site.down(Who::Agent).await?;
+                ensure!(status.success(), "the agent ended after draining with {status}");
+                site.up(Who::Agent).await?;
                 Ok(Hits::new(1, amid))
             }
             Self::Freeze(who) => {

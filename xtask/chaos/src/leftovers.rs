@@ -24,6 +24,13 @@ pub fn find(agent_data: &Path, run: &str) -> Vec<String> {
     for spool in entries(&agent.join("spool")) {
         found.push(format!("the spool {} is still there", spool.display()));
     }
+    let work = agent.join("work");
+    let set_aside = entries(&work)
+        .into_iter()
+        .filter(|p| p.to_string_lossy().contains("scratch-old"));
+    for folder in entries(&work.join("trash")).into_iter().chain(set_aside) {
+        found.push(format!("{} was not removed", folder.display()));
+    }
     if fs::metadata(agent.join("journal")).is_ok_and(|m| m.len() > 0) {
         found.push("the agent's journal is not empty".into());
     }

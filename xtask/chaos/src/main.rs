@@ -18,12 +18,15 @@ mod witness;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::Fault;
 use crate::report::Report;
@@ -61,6 +64,10 @@ async fn chaos() -> Result<bool> {
         folder.path().display()
     );
     let mut faults = interleaved();
+    if let Ok(only) = std::env::var("CARACAL_CHAOS_ONLY") {
+        faults.retain(|(fault, remote)| fault.name(*remote).contains(&only));
+        ensure!(!faults.is_empty(), "no fault has CARACAL_CHAOS_ONLY={only} in its name");
+    }
     let witness = Witness::start().await?;
     let ground = Ground {
         witness: &witness,
@@ -74,29 +81,16 @@ async fn chaos() -> Result<bool> {
     let mut report = Report::new(faults.iter().copied());
     let mut sites: BTreeMap<bool, Site> = BTreeMap::new();
     let end = Instant::now() + Duration::from_secs(seconds);
-    for (number, (fault, remote)) in (1..).zip(faults.into_iter().cycle()) {
-        if Instant::now() > end {
-            break;
+    let cut_short = tokio::select! {
+        done = rounds(&ground, &faults, &mut random, (&mut report, &mut sites), folder.path(), end) => {
+            done.err().map(|error| format!("{error:#}"))
         }
-        let seed = random.next_u64();
-        let site = match sites.entry(remote) {
-            std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
-                let name = if remote { "apart" } else { "alone" };
-                place.insert(Site::start(folder.path().join(name), remote).await?)
-            }
-        };
-        site.note(&format!("round {number}, {}, seed {seed}", fault.name(remote)));
-        match round::run(&ground, site, fault, seed, number).await {
-            Ok(outcome) => report.round(number, seed, (fault, remote), &outcome),
-            Err(error) => report.broken(number, seed, (fault, remote), &error),
-        }
-        // What follows a broken round shows nothing new, and its traces are best left as they are.
-        if report.violations() > 0 {
-            break;
-        }
+        () = interrupted() => Some("interrupted".to_owned()),
+    };
+    let mut fine = report.violations() == 0 && cut_short.is_none();
+    if let Some(why) = cut_short {
+        println!("chaos: {why}");
     }
-    let mut fine = report.violations() == 0;
     for site in sites.values_mut() {
         if let Err(error) = site.stop().await {
             println!("chaos: at the end, {error:#}");
@@ -127,6 +121,48 @@ async fn chaos() -> Result<bool> {
         println!("test result: FAILED. {passed} passed; 1 failed; 0 ignored; rounds");
     }
     Ok(fine)
+}
+
+/// Runs rounds until the time is up or one is broken.
+async fn rounds(
+    ground: &Ground<'_>,
+    faults: &[(Fault, bool)],
+    random: &mut StdRng,
+    (report, sites): (&mut Report, &mut BTreeMap<bool, Site>),
+    folder: &Path,
+    end: Instant,
+) -> Result<()> {
+    for (number, (fault, remote)) in (1..).zip(faults.iter().copied().cycle()) {
+        // What follows a broken round shows nothing new, and its traces are best left as they are.
+        if Instant::now() > end || report.violations() > 0 {
+            break;
+        }
+        let seed = random.next_u64();
+        let site = match sites.entry(remote) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let name = if remote { "apart" } else { "alone" };
+                place.insert(Site::start(folder.join(name), remote).await?)
+            }
+        };
+        site.note(&format!("round {number}, {}, seed {seed}", fault.name(remote)));
+        match round::run(ground, site, fault, seed, number).await {
+            Ok(outcome) => report.round(number, seed, (fault, remote), &outcome),
+            Err(error) => report.broken(number, seed, (fault, remote), &error),
+        }
+    }
+    Ok(())
+}
+
+/// Answers when somebody wants this to end before its time.
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }
 
 /// Both kinds of sites in turn, each through all its faults.

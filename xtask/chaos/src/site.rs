@@ -182,6 +182,8 @@ impl Site {
         for who in [Who::Agent, Who::Server] {
             if self.place(who).is_some() {
                 self.signal(who, Signal::TERM)?;
+                // One that a fault left frozen would not hear of it.
+                self.signal(who, Signal::CONT)?;
                 self.down(who).await?;
             }
         }
