@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run dev setup test e2e lint fmt bench clean-data
+.PHONY: help run dev setup test e2e lint fmt bench chaos clean-data
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ fmt: ## format all Rust code
 
 bench: setup ## measure a release build against the budgets of DESIGN.md (ONLY="w1 w3" narrows it)
 	@scripts/bench $(ONLY)
+
+chaos: setup ## kill, freeze and cut off a release build for an hour (CARACAL_CHAOS_SECONDS), and count what is lost
+	@scripts/chaos
 
 clean-data: ## throw away ./data: every plan, task and console of a local trial
 	rm -rf data

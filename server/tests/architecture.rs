@@ -22,6 +22,7 @@ const PACKAGES: &[(&str, &str, &[&str])] = &[
     ("server", "server", &["domain", "protocol", "engine", "agent", "app"]),
     ("xtask", "xtask", &[]),
     ("bench", "xtask/bench", &["domain"]),
+    ("chaos", "xtask/chaos", &[]),
 ];
 
 /// Package, crates from outside that would break its promise.

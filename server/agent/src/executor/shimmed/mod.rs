@@ -21,7 +21,7 @@ use shim::wire::ToShim;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tail::Tail;
 use tokio::task::spawn_blocking;
@@ -35,6 +35,8 @@ const CALL: Duration = Duration::from_secs(3);
 pub(super) struct Shims {
     folder: PathBuf,
     program: PathBuf,
+    /// Homes that were there before any of ours: while these are swept, attempts that are taken up make new ones.
+    old: Arc<Mutex<Vec<Home>>>,
 }
 
 /// One shim's home and line, and up to where its spool is read.
@@ -61,7 +63,8 @@ impl Shims {
     /// When the disk refuses.
     pub fn open(folder: PathBuf) -> io::Result<Self> {
         let program = program::lay_out(&folder)?;
-        Ok(Self { folder, program })
+        let old = Arc::new(Mutex::new(Home::all(&folder)));
+        Ok(Self { folder, program, old })
     }
 
     /// The program, for processes.
@@ -103,14 +106,8 @@ impl Shims {
 
     /// Ends the shims of an earlier agent that are not among `kept`, and removes what they left; answers how many.
     pub async fn sweep(&self, kept: &BTreeSet<String>) -> usize {
-        let (folder, kept) = (self.folder.clone(), kept.clone());
-        let old = spawn_blocking(move || {
-            let all = Home::all(&folder);
-            all.into_iter()
-                .filter(|h| !kept.contains(&h.name()))
-                .collect::<Vec<_>>()
-        });
-        let old = old.await.unwrap_or_default();
+        let mut old = std::mem::take(&mut *self.old.lock().unwrap_or_else(PoisonError::into_inner));
+        old.retain(|home| !kept.contains(&home.name()));
         let number = old.len();
         let each = old.into_iter().map(|home| async move {
             // Nobody remembers its token, but it takes orders from whoever listens in its agent's folder.
@@ -179,5 +176,23 @@ impl Place {
     /// Its home's name.
     pub fn home(&self) -> &str {
         &self.home
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sweeping_spares_what_was_made_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let earlier = Shims::open(dir.path().into()).unwrap();
+        let [left, kept] = [earlier.make(false).unwrap(), earlier.make(false).unwrap()].map(|s| s.home);
+        let shims = Shims::open(dir.path().into()).unwrap();
+        let new = shims.make(false).unwrap();
+        assert_eq!(shims.sweep(&BTreeSet::from([kept.name()])).await, 1);
+        let there = Home::all(dir.path()).iter().map(Home::name).collect::<BTreeSet<_>>();
+        assert_eq!(there, BTreeSet::from([kept.name(), new.home.name()]));
+        assert!(!there.contains(&left.name()));
     }
 }

@@ -1,0 +1,206 @@
+//! What is run: plans of a few steps whose output and end are known beforehand, drawn from a seed.
+//!
+//! **Invariant:** one plan is run once, so a second task of it was doubled by the server; every line of output names its
+//! place and follows from the one before, so that what is wrong with an output can be told.
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+/// Multiplier and modulus of Park and Miller's generator: exact in awk's doubles.
+const STEP: (u64, u64) = (16_807, 2_147_483_647);
+/// Fills lines up to some 60 bytes.
+const PAD: &str = "........................................";
+/// What a step that is to be killed by its own time limit may take, in seconds.
+const LIMIT: u32 = 4;
+
+/// A task to be.
+#[derive(Debug)]
+pub struct Work {
+    /// Name of its plan; unique.
+    pub name: String,
+    /// Its jobs, each needing the one before.
+    pub jobs: Vec<Vec<Script>>,
+    /// Abort it after so many milliseconds.
+    pub abort_after: Option<u64>,
+}
+
+/// A step to be.
+#[derive(Debug)]
+pub struct Script {
+    /// Unique; what it tells the witness.
+    pub key: String,
+    seed: u64,
+    lines: u64,
+    /// Pauses of 50 ms, spread over the output.
+    pauses: u64,
+    /// Writes to stderr instead of stdout.
+    stderr: bool,
+    /// Leaves a process behind that outlives it if nobody sweeps.
+    leaves: bool,
+    allow_failure: bool,
+    /// How it ends.
+    pub end: End,
+}
+
+/// How a step ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this code.
+    Exit(u8),
+    /// Never: its time limit ends it, after all its output.
+    Limit,
+}
+
+impl Work {
+    /// Draws a task; `large` asks for one with 5 MB of output.
+    pub fn draw(random: &mut StdRng, name: String, large: bool) -> Self {
+        let jobs = (0..random.random_range(1..=2))
+            .map(|job| {
+                let steps = random.random_range(1..=3);
+                (0..steps)
+                    .map(|step| Script::draw(random, format!("{name}/{job}/{step}"), large && step == 0))
+                    .collect()
+            })
+            .collect();
+        let abort_after = random.random_bool(0.2).then(|| random.random_range(0..2500));
+        Self {
+            name,
+            jobs,
+            abort_after,
+        }
+    }
+
+    /// The plan document; JSON is YAML.
+    pub fn document(&self, run: &str, witness: u16) -> String {
+        let mut jobs = serde_json::Map::new();
+        for (number, steps) in self.jobs.iter().enumerate() {
+            let steps: Vec<Value> = steps.iter().map(Script::document).collect();
+            let mut job = json!({ "steps": steps });
+            if number > 0 {
+                job["needs"] = json!([format!("job{}", number - 1)]);
+            }
+            jobs.insert(format!("job{number}"), job);
+        }
+        json!({
+            "name": self.name,
+            "env": { "CHAOS_RUN": run, "CHAOS_WITNESS": witness.to_string() },
+            "jobs": jobs,
+        })
+        .to_string()
+    }
+
+    /// How each job and step ends when nobody aborts: `None` for a step that is skipped.
+    pub fn expected(&self) -> Vec<(&'static str, Vec<Option<End>>)> {
+        let mut above = "passed";
+        let mut out = Vec::new();
+        for steps in &self.jobs {
+            let mut outcome = if above == "passed" { "passed" } else { "skipped" };
+            let mut ends = Vec::new();
+            for step in steps {
+                if outcome != "passed" {
+                    ends.push(None);
+                    continue;
+                }
+                ends.push(Some(step.end));
+                outcome = match step.end {
+                    End::Exit(0) => "passed",
+                    _ if step.allow_failure => "passed",
+                    End::Exit(_) => "failed",
+                    End::Limit => "timed_out",
+                };
+            }
+            above = outcome;
+            out.push((outcome, ends));
+        }
+        out
+    }
+}
+
+impl Script {
+    fn draw(random: &mut StdRng, key: String, large: bool) -> Self {
+        let end = match random.random_range(0..20) {
+            0 => End::Limit,
+            1..=3 => End::Exit(random.random_range(1..=125)),
+            _ => End::Exit(0),
+        };
+        let lines = match (large, random.random_range(0..4)) {
+            _ if end == End::Limit => 20,
+            (true, _) => 90_000,
+            (_, 0) => random.random_range(0..3),
+            (_, 1) => random.random_range(2_000..20_000),
+            _ => random.random_range(10..300),
+        };
+        Self {
+            key,
+            seed: random.random_range(1..STEP.1),
+            lines,
+            pauses: if end == End::Limit {
+                0
+            } else {
+                random.random_range(0..25)
+            },
+            stderr: random.random_bool(0.25),
+            leaves: random.random_bool(0.3),
+            allow_failure: random.random_bool(0.3),
+            end,
+        }
+    }
+
+    fn document(&self) -> Value {
+        let to = if self.stderr { "1>&2" } else { "" };
+        let left = if self.leaves {
+            "setsid sleep 3600 </dev/null >/dev/null 2>&1 &"
+        } else {
+            ""
+        };
+        let every = self.lines / (self.pauses + 1) + 1;
+        let pauses = self.pauses;
+        let (lines, seed, key) = (self.lines, self.seed, &self.key);
+        let end = match self.end {
+            End::Exit(code) => format!("tell end; exit {code}"),
+            End::Limit => "tell end; sleep 3600".to_owned(),
+        };
+        // A step without lines enough for its pauses makes up for them before its end.
+        let script = format!(
+            r#"tell() {{ exec 3<>/dev/tcp/127.0.0.1/$CHAOS_WITNESS && echo "$1 {key}" >&3 && read -r _ <&3; exec 3>&-; }}
+tell start
+{left}
+awk 'BEGIN {{
+  x = {seed}; paused = 0
+  for (n = 1; n <= {lines}; n++) {{
+    x = (x * {mul}) % {modulus}
+    printf "%d %d {PAD}\n", n, x
+    if (n % {every} == 0) {{ fflush(); system("sleep 0.05"); paused++ }}
+  }}
+  printf "end of {key}"
+  fflush()
+  for (; paused < {pauses}; paused++) system("sleep 0.05")
+}}' {to}
+{end}"#,
+            mul = STEP.0,
+            modulus = STEP.1,
+        );
+        let mut step = json!({
+            "name": self.key,
+            "command": ["bash", "-c", script],
+            "allow_failure": self.allow_failure,
+        });
+        if self.end == End::Limit {
+            step["timeout"] = json!(format!("{LIMIT}s"));
+        }
+        step
+    }
+
+    /// Every byte it writes.
+    pub fn output(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut x = self.seed;
+        for n in 1..=self.lines {
+            x = x * STEP.0 % STEP.1;
+            out.extend_from_slice(format!("{n} {x} {PAD}\n").as_bytes());
+        }
+        out.extend_from_slice(format!("end of {}", self.key).as_bytes());
+        out
+    }
+}
