@@ -43,7 +43,7 @@ impl Report {
         row.violations += found.violations.len() as u64;
         let verdict = if found.violations.is_empty() { "fine" } else { "BROKEN" };
         println!(
-            "round {number:>4}  {:<42} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
+            "round {number:>4}  {:<44} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
             fault.name(remote),
             outcome.hits.took,
             outcome.tasks,
@@ -62,7 +62,7 @@ impl Report {
         row.rounds += 1;
         row.violations += 1;
         println!(
-            "round {number:>4}  {:<42} seed {seed:<20}  BROKEN\n            {error:#}",
+            "round {number:>4}  {:<44} seed {seed:<20}  BROKEN\n            {error:#}",
             fault.name(remote)
         );
     }
@@ -80,12 +80,12 @@ impl Report {
     /// Prints the table.
     pub fn print(&self) {
         println!(
-            "\n{:<42} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>6}",
+            "\n{:<44} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>6}",
             "fault", "rounds", "took", "amid runs", "tasks", "aborts", "steps", "MB", "gaps", "broken"
         );
         for ((fault, remote), row) in &self.0 {
             println!(
-                "{:<42} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>6}",
+                "{:<44} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>6}",
                 fault.name(*remote),
                 row.rounds,
                 row.took,

@@ -183,7 +183,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn sweeping_spares_what_was_made_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
         let earlier = Shims::open(dir.path().into()).unwrap();
