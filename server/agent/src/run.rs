@@ -58,8 +58,9 @@ pub async fn run(config: Config, executors: Executors, stop: Stop) -> anyhow::Re
     })
     .await??;
     let kept: Vec<_> = left.iter().filter_map(|(_, kept)| kept.handle.clone()).collect();
-    worker.resume(left);
+    // Swept first: what is taken up again makes new things, which no sweep may meet.
     sweep(&executors, &kept).await;
+    worker.resume(left);
     worker.sweep();
 
     let sampler = Sampler::new(folder.clone());

@@ -52,6 +52,8 @@ pub(super) struct State {
     sent: u64,
     /// Offset the server has for good.
     durable: u64,
+    /// Offset the server has, on disk or not: what it asked to go on from in this session.
+    had: u64,
     /// When the last frame left.
     left_at: Option<Instant>,
     ended: bool,
@@ -157,6 +159,7 @@ impl Held {
     pub fn restart(&self) {
         let mut state = self.lock();
         state.sent = state.durable;
+        state.had = state.durable;
         state.gone = None;
         state.sent_event = state.events.front().map_or(state.last, |e| e.n - 1);
     }
@@ -184,7 +187,7 @@ impl Held {
     }
 
     fn frame(&self, state: &mut State, limit: u64, hurry: bool, now: Instant) -> Next {
-        if state.sent.saturating_sub(state.durable) >= WINDOW {
+        if state.sent.saturating_sub(state.had.max(state.durable)) >= WINDOW {
             return Next::Nothing;
         }
         let ready = limit - state.sent;
@@ -248,6 +251,7 @@ impl Held {
             state.gone = Some((offset, state.durable));
         }
         state.sent = offset.clamp(state.durable, self.spool.len());
+        state.had = state.sent;
         drop(state);
         self.bell.notify_one();
     }

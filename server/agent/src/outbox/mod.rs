@@ -266,6 +266,29 @@ mod tests {
         .unwrap()
     }
 
+    /// The server has more than a window of it, not on its disk yet, and so says nothing more by itself.
+    #[test]
+    fn a_killed_agent_goes_on_behind_what_the_server_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outbox, _) = Outbox::open(dir.path()).unwrap();
+        let held = outbox.take(&assignment(1), 0).unwrap();
+        let size = usize::try_from(held::WINDOW).unwrap() + 100;
+        held.spool
+            .append(Stream::Stdout, clock::now(), &vec![b'x'; size])
+            .unwrap();
+        end(&held);
+        drop((outbox, held));
+        let (outbox, _) = Outbox::open(dir.path()).unwrap();
+        let held = outbox.all().remove(0);
+        held.restart();
+        held.rewind(held::WINDOW + 50);
+        let Next::Frame(bytes) = held.next(tokio::time::Instant::now()) else {
+            panic!("nothing is sent, for ever")
+        };
+        let frame = protocol::OutputFrame::decode(bytes).unwrap();
+        assert_eq!((frame.offset, frame.bytes.len()), (held::WINDOW + 50, 50));
+    }
+
     #[tokio::test]
     async fn what_was_held_is_held_after_a_restart_ended_or_not() {
         let dir = tempfile::tempdir().unwrap();

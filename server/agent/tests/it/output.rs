@@ -235,8 +235,9 @@ async fn a_full_disk_fails_the_step_at_once() {
         .await;
     server.finish(&mut peer, fence(1)).await;
     let story = server.of(fence(1)).story();
+    assert_eq!(story[2], "gap None at 0", "what was not stored is said in its place");
     assert!(
-        story[2].starts_with("failed 1: The agent's disk is full: "),
+        story[3].starts_with("failed 1: The agent's disk is full: "),
         "{story:?}"
     );
     assert!(

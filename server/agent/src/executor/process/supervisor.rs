@@ -5,10 +5,12 @@
 use crate::executor::ExecError;
 use crate::executor::shimmed::{Shim, Shims};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 /// Most that wait for a job at a time; each takes less than 1 MB.
 const FREE: usize = 8;
@@ -25,6 +27,9 @@ pub(super) struct Supervisor {
 pub(super) struct Supervisors {
     pub shims: Shims,
     free: Mutex<Vec<Supervisor>>,
+    /// Those that are being made or ended behind somebody's back.
+    tasks: TaskTracker,
+    closed: AtomicBool,
 }
 
 impl Supervisors {
@@ -32,6 +37,8 @@ impl Supervisors {
         Self {
             shims,
             free: Mutex::default(),
+            tasks: TaskTracker::new(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -43,11 +50,15 @@ impl Supervisors {
         loop {
             let found = {
                 let mut free = self.free();
+                // Ended by somebody while they waited.
+                for dead in free.extract_if(.., |s| !s.shim.up()) {
+                    dead.shim.remove();
+                }
                 let found = free.pop();
                 if free.is_empty() {
                     // Made behind this one, so that the next finds it waiting.
                     let all = self.clone();
-                    tokio::spawn(async move {
+                    self.tasks.spawn(async move {
                         if let Ok(made) = all.make().await {
                             all.give_back(made);
                         }
@@ -100,19 +111,22 @@ impl Supervisors {
     pub fn give_back(&self, one: Supervisor) {
         let one = {
             let mut free = self.free();
-            if free.len() < FREE {
+            if free.len() < FREE && !self.closed.load(Ordering::Acquire) {
                 free.push(one);
                 return;
             }
             one
         };
-        tokio::spawn(one.shim.dismiss());
+        self.tasks.spawn(one.shim.dismiss());
     }
 
-    /// Ends those that are free.
+    /// Ends those that are free, and those that still become so.
     pub async fn dismiss(&self) {
+        self.closed.store(true, Ordering::Release);
         let free = std::mem::take(&mut *self.free());
         futures::future::join_all(free.into_iter().map(|s| s.shim.dismiss())).await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     fn free(&self) -> MutexGuard<'_, Vec<Supervisor>> {

@@ -159,10 +159,11 @@ impl Shim {
         Ok(Steps::new(self, tail, sink))
     }
 
-    /// Ends it. What is on disk goes behind the answer.
+    /// Ends it, and removes what is on disk.
     pub async fn dismiss(self) {
         self.line.say(&ToShim::Bye).await;
-        self.remove();
+        let home = self.home;
+        let _ = spawn_blocking(move || home.remove()).await;
     }
 
     /// Removes what is on disk, behind the answer.
