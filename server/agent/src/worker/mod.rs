@@ -153,11 +153,13 @@ impl Worker {
 
     /// Makes a slot ready for the next job, behind the report of the last.
     async fn rest(&self, slot: usize, executor: Arc<dyn Executor>) {
-        let free = {
+        let workspace = {
+            // Held over both: what is given to a job meanwhile is not touched.
             let running = self.lock();
-            !running.closed && !running.slots.contains(&slot)
+            let free = !running.closed && !running.slots.contains(&slot);
+            free.then(|| self.workspaces.make(slot, Some(&executor)))
         };
-        if free && let Ok(workspace) = self.workspaces.make(slot, Some(&executor)) {
+        if let Some(Ok(workspace)) = workspace {
             executor.rest(slot, workspace).await;
         }
     }

@@ -155,6 +155,16 @@ async fn a_warm_container_serves_the_next_job_of_its_slot_once() {
     session.close().await;
     assert_eq!(executor.ready_slots(None), Vec::<usize>::new(), "it is used once");
 
+    // Its workspace was replaced meanwhile: the container still holds the old one, and must not be used.
+    executor.rest(0, first.spec.workspace.clone()).await;
+    assert_eq!(executor.ready_slots(None), [0]);
+    fs::rename(&first.spec.workspace, first.dir.path().join("aside")).unwrap();
+    fs::create_dir(&first.spec.workspace).unwrap();
+    let session = open(&executor, &second).await;
+    assert_eq!(ends(&*session, run("echo x > made")).await, Exit::Exited(0));
+    assert!(first.file("made").exists(), "it ran in a workspace that is gone");
+    session.close().await;
+
     // Other limits, another container; the one that waits goes.
     executor.rest(0, first.spec.workspace.clone()).await;
     first.spec.limits.memory = Some(48 << 20);

@@ -200,6 +200,7 @@ impl DockerExecutor {
             image,
             limits,
             slot: spec.slot,
+            folder: vessel::folder(&spec.workspace),
             workspace: spec.workspace.clone(),
         };
         let name = self.settings.owner.job(&spec);
@@ -330,7 +331,16 @@ impl Executor for DockerExecutor {
             return;
         };
         if self.settings.warm {
-            self.warm.make(yard, Wanted { workspace, ..last }).await;
+            self.warm
+                .make(
+                    yard,
+                    Wanted {
+                        folder: vessel::folder(&workspace),
+                        workspace,
+                        ..last
+                    },
+                )
+                .await;
         }
     }
 

@@ -14,9 +14,10 @@ use crate::executor::shimmed::{Shim, Shims};
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters as query;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{sleep, timeout};
 
 /// How long a started container may take until its shim calls.
@@ -31,6 +32,17 @@ pub(super) struct Wanted {
     pub limits: Effective,
     pub slot: usize,
     pub workspace: PathBuf,
+    /// Which folder that was: a container goes on holding the one it was made with, whatever has its path by then.
+    pub folder: Folder,
+}
+
+/// A folder, whatever its path: its number, and when it was made, for numbers are used again.
+pub(super) type Folder = Option<(u64, Option<SystemTime>)>;
+
+/// The folder at a path.
+pub(super) fn folder(path: &Path) -> Folder {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.created().ok()))
 }
 
 /// Who makes them.

@@ -44,7 +44,8 @@ impl Warm {
             slots.waiting.remove(&wanted.slot)?
         };
         let vessel = |w: &Waiting| w.vessel.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if found.wanted != *wanted {
+        // A folder that cannot be told is none.
+        if found.wanted != *wanted || wanted.folder.is_none() {
             // One that is still being made scraps itself: nobody waits for it any more.
             if let Some(old) = vessel(&found) {
                 yard.scrap(old);
