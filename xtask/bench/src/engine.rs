@@ -72,13 +72,15 @@ impl Engine {
         Ok(took)
     }
 
-    /// Waits until the engine has no container, so that one round's removal is no part of the next round.
+    /// Waits until the engine has no container but warm ones, so that one round's removal is no part of the next round.
     pub async fn empty(&self) -> Result<()> {
         let mut http = Http::unix(&self.socket).await?;
         let end = Instant::now() + Duration::from_secs(30);
         loop {
             let all = http.get("/containers/json?all=1").await?.json()?;
-            if all.as_array().is_some_and(Vec::is_empty) {
+            // One that waits for the next job is no left-over.
+            let warm = |c: &serde_json::Value| c["Names"][0].as_str().is_some_and(|n| n.contains("-warm-"));
+            if all.as_array().is_some_and(|all| all.iter().all(warm)) {
                 return Ok(());
             }
             if Instant::now() > end {

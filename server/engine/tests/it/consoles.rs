@@ -121,6 +121,38 @@ async fn a_task_is_followed_to_its_end_with_lines_of_parallel_jobs_whole() {
 }
 
 #[tokio::test]
+async fn steps_that_went_by_between_two_looks_are_followed_once() {
+    let w = World::new().await;
+    let console = w.engine.ports.console.clone();
+    let mut agent = Writer {
+        agent: w.agent(1, &[]).await,
+        at: HashMap::new(),
+    };
+    let task = w
+        .run(w.plan("name: one\nsteps: [{ run: x }, { run: y }]\n").await)
+        .await;
+    let a = agent.agent.assignment().await;
+    agent.agent.prepare(&a).await;
+    agent.start(&a, 0).await;
+    agent.end(&a, 0).await;
+    agent.start(&a, 1).await;
+    agent.write(&a, "x1\n");
+    let mut live = console.task(&w.ana, task.id, true, false).await.unwrap().bytes;
+    let mut got = Vec::new();
+    until(&mut live, &mut got, "x1\n").await;
+    // While nobody asks the stream for more, it still takes the first step for running.
+    agent.write(&a, "x2\n");
+    agent.end(&a, 1).await;
+    agent.start(&a, 2).await;
+    agent.write(&a, "y1\n");
+    agent.end(&a, 2).await;
+    agent.agent.end(a.fence, false).await;
+    w.until(task.id, TaskStatus::Passed).await;
+    got.extend(all(live).await.into_bytes());
+    assert_eq!(String::from_utf8(got).unwrap(), "x1\nx2\ny1\n");
+}
+
+#[tokio::test]
 async fn a_running_step_grows_and_its_neighbours_stay_out_of_it() {
     let w = World::new().await;
     let console = w.engine.ports.console.clone();

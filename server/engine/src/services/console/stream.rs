@@ -165,7 +165,7 @@ impl Follow {
             }
             // A step that had not begun learns only now where it lies.
             if job.steps.get(job.at).is_some_and(|s| !s.begun) || job.steps.is_empty() {
-                job.next = steps.get(job.at).map_or(0, |s| s.from);
+                job.next = steps.get(job.at).map_or(0, |s| s.from.max(job.next));
             }
             job.steps = steps;
         }
@@ -210,7 +210,8 @@ impl Follow {
                     break;
                 }
                 job.at += 1;
-                job.next = job.steps.get(job.at).map_or(0, |s| s.from);
+                // Of a step whose end the rows did not tell yet, all was given that was there: the next step's too, perhaps.
+                job.next = job.steps.get(job.at).map_or(0, |s| s.from.max(job.next));
             }
         }
         Ok(out)
