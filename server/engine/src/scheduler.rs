@@ -64,7 +64,9 @@ pub async fn place_waiting(tx: &mut Tx, lease_ms: i64, now: Timestamp) -> Result
                 blocked.push(w.demands.clone());
             }
         }
-        if placed.is_empty() && blocked.len() == before {
+        // All that waits was looked at, or nothing came of it.
+        let all = (waiting.len() as i64) < free;
+        if all || placed.is_empty() && blocked.len() == before {
             return Ok(effects);
         }
     }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
 use crate::http::Http;
@@ -74,19 +74,34 @@ impl Engine {
 
     /// Waits until the engine has no container but warm ones, so that one round's removal is no part of the next round.
     pub async fn empty(&self) -> Result<()> {
+        self.until("containers are left", |all| all.iter().all(is_warm)).await
+    }
+
+    /// Waits until a container runs that waits for its job, and no other is there.
+    pub async fn warm(&self) -> Result<()> {
+        let waits = |all: &[Value]| all.iter().all(is_warm) && all.iter().any(|c| c["State"] == "running");
+        self.until("no container is warm", waits).await
+    }
+
+    async fn until(&self, else_say: &str, wanted: impl Fn(&[Value]) -> bool) -> Result<()> {
         let mut http = Http::unix(&self.socket).await?;
         let end = Instant::now() + Duration::from_secs(30);
         loop {
             let all = http.get("/containers/json?all=1").await?.json()?;
-            // One that waits for the next job is no left-over.
-            let warm = |c: &serde_json::Value| c["Names"][0].as_str().is_some_and(|n| n.contains("-warm-"));
-            if all.as_array().is_some_and(|all| all.iter().all(warm)) {
+            if all.as_array().is_some_and(|all| wanted(all)) {
                 return Ok(());
             }
             if Instant::now() > end {
-                bail!("containers are left after 30 s: {all}");
+                bail!("{else_say} after 30 s: {all}");
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Whether a container waits for a job and is nobody's left-over.
+fn is_warm(container: &Value) -> bool {
+    container["Names"][0]
+        .as_str()
+        .is_some_and(|name| name.contains("-warm-"))
 }

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use serde_json::json;
+use anyhow::Result;
 
+use crate::agent::{self, Agent};
 use crate::report::Report;
 use crate::server::{self, Data, Server};
 use crate::stats::{Series, ms};
@@ -48,62 +48,17 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     );
     report.row("W5 idle CPU", format!("{percent:.1} %"), "", "0 %", percent < 0.15);
 
-    match agent_memory(&server).await? {
-        Some(agent) => report.row(
-            "W5 idle memory of an agent alone",
-            format!("{agent:.0} MB"),
-            "",
-            "≤ 12 MB",
-            agent <= 12.0,
-        ),
-        None => report.note(
-            "W5 idle memory of an agent alone",
-            "this server gives no agent tokens yet",
-        ),
-    }
+    let agent = Agent::start(&server, &agent::token(&server, 1).await?, &["--executor", "process"])?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let agent = agent.memory()?.0;
+    report.row(
+        "W5 idle memory of an agent alone",
+        format!("{agent:.1} MB"),
+        "",
+        "≤ 12 MB",
+        agent <= 12.0,
+    );
     let size = std::fs::metadata(server::binary())?.len() as f64 / 1e6;
     report.row("W5 binary", format!("{size:.1} MB"), "", "≤ 40 MB", size <= 40.0);
     server.stop()
-}
-
-/// `None` where the server has no tokens for other agents.
-async fn agent_memory(server: &Server) -> Result<Option<f64>> {
-    let path = "/api/v1/agents/tokens";
-    let answer = server
-        .http()
-        .await?
-        .call(
-            "POST",
-            path,
-            "Content-Type: application/json\r\n",
-            &json!({}).to_string(),
-        )
-        .await?;
-    if matches!(answer.status, 404 | 405) {
-        return Ok(None);
-    }
-    let token = answer.json()?;
-    let token = token["token"].as_str().context("no agent token")?;
-    let data = Data::new()?;
-    let mut child = std::process::Command::new(server::binary())
-        .args([
-            "agent",
-            "--executor",
-            "process",
-            "--server",
-            &format!("http://{}", server.address),
-            "--token",
-            token,
-            "--data",
-        ])
-        .arg(data.path())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()?;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let memory = server::resident(child.id());
-    child.kill()?;
-    child.wait()?;
-    Ok(Some(memory?.0))
 }

@@ -170,7 +170,7 @@ async fn finished(server: &Server, task: &Value, report: &mut Report) -> Result<
 }
 
 /// Milliseconds of an RFC 3339 time within its day; enough for differences of a step.
-fn millis(time: &Value) -> Result<f64> {
+pub fn millis(time: &Value) -> Result<f64> {
     let text = time.as_str().context("no time")?;
     let clock = text.split(['T', 'Z', '+']).nth(1).context("no clock in the time")?;
     clock

@@ -3,8 +3,10 @@
 //!
 //! **Invariant:** a workload measures from outside, over the doors that users have: REST, pages, sockets, the process table.
 
+mod agent;
 mod container;
 mod engine;
+mod flood;
 mod floor;
 mod footprint;
 mod http;
@@ -13,6 +15,7 @@ mod lists;
 mod live;
 mod page;
 mod report;
+mod returning;
 mod seed;
 mod server;
 mod stats;
@@ -25,7 +28,7 @@ use anyhow::{Context, Result};
 
 use crate::report::Report;
 
-const ALL: [&str; 7] = ["w1", "w2", "w2b", "w3", "w4", "w5", "w6"];
+const ALL: [&str; 9] = ["w1", "w2", "w2b", "w3", "w4", "w5", "w6", "w7", "w8"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,7 +61,9 @@ async fn one(name: &str, report: &mut Report) -> Result<()> {
         "w3" => live::measure(report).await,
         "w4" => page::measure(report).await,
         "w5" => footprint::measure(report).await,
-        _ => container::measure(report).await,
+        "w6" => container::measure(report).await,
+        "w7" => flood::measure(report).await,
+        _ => returning::measure(report).await,
     }
     .with_context(|| format!("workload {name}"))
 }

@@ -52,15 +52,34 @@ pub fn binary() -> PathBuf {
 impl Server {
     /// Starts it with `flags` and waits until it can work.
     pub async fn start(data: &Data, flags: &[&str]) -> Result<Self> {
+        Self::start_with(data, flags, &[]).await
+    }
+
+    /// The same with settings in its environment.
+    pub async fn start_with(data: &Data, flags: &[&str], settings: &[(&str, &str)]) -> Result<Self> {
         let address = {
             let probe = std::net::TcpListener::bind("127.0.0.1:0")?;
             probe.local_addr()?.to_string()
         };
+        let mut server = Self::start_at(&address, data, flags, settings, String::new()).await?;
+        server.token = token(data)?;
+        Ok(server)
+    }
+
+    /// Starts it at an address, for those who have a token already.
+    pub async fn start_at(
+        address: &str,
+        data: &Data,
+        flags: &[&str],
+        settings: &[(&str, &str)],
+        token: String,
+    ) -> Result<Self> {
         let began = Instant::now();
         let child = Command::new(binary())
-            .args(["serve", "--listen", &address, "--data"])
+            .args(["serve", "--listen", address, "--data"])
             .arg(data.path())
             .args(flags)
+            .envs(settings.iter().copied())
             .env("CARACAL_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -69,15 +88,14 @@ impl Server {
             .with_context(|| format!("starting {}", binary().display()))?;
         let mut server = Self {
             child,
-            address,
-            token: String::new(),
+            address: address.to_owned(),
+            token,
             first_page: Duration::ZERO,
         };
         // Before there is an account, the page leads on to /setup.
         server.wait_for("/login", &[200, 303]).await?;
         server.first_page = began.elapsed();
         server.wait_for("/readyz", &[200]).await?;
-        server.token = token(data)?;
         Ok(server)
     }
 
@@ -156,6 +174,13 @@ impl Server {
     /// CPU time of the server itself so far, without the steps it ran, in milliseconds.
     pub fn cpu(&self) -> Result<f64> {
         cpu(self.child.id())
+    }
+
+    /// Kills it, and waits for that.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     async fn wait_for(&mut self, path: &str, wanted: &[u16]) -> Result<()> {
