@@ -118,9 +118,16 @@ async fn online(server: &Server) -> Result<()> {
     let mut http = server.http().await?;
     let end = Instant::now() + PATIENCE;
     loop {
-        let agents = http.get("/api/v1/agents?limit=500").await?.json()?;
-        let all = agents["items"].as_array().context("no items")?;
-        let online = all.iter().filter(|a| a["status"] == "online").count();
+        let (mut online, mut cursor) = (0, String::new());
+        loop {
+            let page = http.get(&format!("/api/v1/agents?limit=200{cursor}")).await?.json()?;
+            let agents = page["items"].as_array().context("no items")?;
+            online += agents.iter().filter(|a| a["status"] == "online").count();
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
         if online == AGENTS {
             return Ok(());
         }
