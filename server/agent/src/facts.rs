@@ -144,8 +144,10 @@ async fn trouble_of(executors: &[Arc<dyn Executor>]) -> Option<String> {
 /// Size and free bytes of the disk a folder is on.
 pub(crate) fn disk(folder: &Path) -> (u64, u64) {
     statvfs(folder).map_or((0, 0), |s| {
+        // As `df` counts: what a system keeps for itself is neither used nor free.
+        let used = s.f_blocks.saturating_sub(s.f_bfree);
         (
-            s.f_blocks.saturating_mul(s.f_frsize),
+            used.saturating_add(s.f_bavail).saturating_mul(s.f_frsize),
             s.f_bavail.saturating_mul(s.f_frsize),
         )
     })
