@@ -150,3 +150,37 @@ async fn an_image_with_a_user_of_its_own_can_write_in_the_workspace() {
     assert_eq!(fs::metadata(room.file("new")).unwrap().uid(), 1000);
     done(&engine, "user", &executor, &[&*session]).await;
 }
+
+#[tokio::test]
+async fn a_step_that_runs_wild_harms_neither_the_next_one_nor_its_neighbour() {
+    let Some(engine) = engine() else { return };
+    let (executor, mut wild, mut calm) = (engine.executor("wild"), room(), room());
+    (wild.spec.slot, calm.spec.slot) = (0, 1);
+    let (session, beside) = (open(&executor, &wild).await, open(&executor, &calm).await);
+    let steady = "n=0; while ! [ -e go ]; do n=$((n+1)); echo $n > beat; sleep 0.01; done; exit 4";
+    beside.start(run(steady)).await.unwrap();
+    calm.until(&*beside, "beat").await;
+
+    // Everything it can reach but itself: the container's first process is out of its reach.
+    assert_eq!(
+        ends(&*session, run("sleep 99 & kill -9 -1; exit 3")).await,
+        Exit::Exited(3),
+        "{}",
+        wild.err()
+    );
+    // As many processes as it is given, each of which wants more, until a shell gives up.
+    assert_eq!(ends(&*session, run("f() { f | f & f; }; f")).await, Exit::Exited(2));
+    assert!(wild.err().contains("can't fork"), "{}", wild.err());
+    let left = "set -- /proc/[0-9]*; echo $#";
+    assert_eq!(ends(&*session, run(left)).await, Exit::Exited(0), "{}", wild.err());
+    assert_eq!(wild.out(), "2\n", "the shim and this step are all there is");
+
+    let beat = || fs::read_to_string(calm.file("beat")).unwrap();
+    let before = beat();
+    while beat() == before {
+        tokio::task::yield_now().await;
+    }
+    fs::write(calm.file("go"), "").unwrap();
+    assert_eq!(beside.wait().await, Ok(Exit::Exited(4)));
+    done(&engine, "wild", &executor, &[&*session, &*beside]).await;
+}
