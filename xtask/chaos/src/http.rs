@@ -90,7 +90,8 @@ impl Client {
     }
 }
 
-fn parse(raw: &[u8]) -> Result<Answer> {
+/// Reads a whole answer.
+pub fn parse(raw: &[u8]) -> Result<Answer> {
     let end = raw
         .windows(4)
         .position(|w| w == b"\r\n\r\n")

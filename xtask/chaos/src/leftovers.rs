@@ -1,4 +1,4 @@
-//! What steps and shims must not leave behind: processes and files.
+//! What steps and shims must not leave behind: processes, files, and things on an engine.
 //!
 //! **Invariant:** looking changes nothing; only processes that carry the mark of this run are ever ended here.
 
@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::engine::Things;
+use crate::site::SLOTS;
+
 /// Most shims that may wait for a job (`supervisor.rs` of the agent keeps eight), and one that is being made.
 const FREE: usize = 9;
 
-/// What is left in a quiet agent's folder and among processes of a run; one sentence each.
-pub fn find(agent_data: &Path, run: &str) -> Vec<String> {
+/// What is left in a quiet agent's folder, among processes of a run, and on an engine; one sentence each.
+pub fn find(agent_data: &Path, run: &str, things: Option<&Things>) -> Vec<String> {
     let mut found = Vec::new();
     for pid in steps(run) {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -34,26 +37,51 @@ pub fn find(agent_data: &Path, run: &str) -> Vec<String> {
     if fs::metadata(agent.join("journal")).is_ok_and(|m| m.len() > 0) {
         found.push("the agent's journal is not empty".into());
     }
-    let (homes, alive) = (homes(agent_data), shims(agent_data));
-    if homes != alive {
-        found.push(format!("{alive} shims live, and there are folders of {homes}"));
+    let (folders, alive) = (homes(agent_data, "processes"), shims(agent_data));
+    if folders != alive {
+        found.push(format!("{alive} shims live, and there are folders of {folders}"));
     }
     if alive > FREE {
         found.push(format!("{alive} shims wait for a job"));
+    }
+    if let Some(things) = things {
+        found.extend(on_engine(things, homes(agent_data, "containers")));
+    }
+    found
+}
+
+/// What is on a quiet agent's engine beside a warm container and a network for each slot.
+fn on_engine(things: &Things, folders: usize) -> Vec<String> {
+    let (warm, others): (Vec<_>, Vec<_>) = things.containers.iter().partition(|n| n.contains("-warm-"));
+    let (slots, strange): (Vec<_>, Vec<_>) = things.networks.iter().partition(|n| n.contains("-slot-"));
+    let mut found: Vec<String> = others
+        .iter()
+        .map(|n| format!("the container {n} is still there"))
+        .collect();
+    found.extend(strange.iter().map(|n| format!("the network {n} is nobody's")));
+    found.extend(things.volumes.iter().map(|n| format!("the volume {n} is still there")));
+    let most = SLOTS.parse().unwrap_or(0);
+    if warm.len() > most || slots.len() > most {
+        found.push(format!(
+            "{most} slots have {} warm containers and {} networks",
+            warm.len(),
+            slots.len()
+        ));
+    }
+    if folders != warm.len() {
+        found.push(format!(
+            "{} containers are warm, and there are folders of {folders} shims",
+            warm.len()
+        ));
     }
     found
 }
 
 /// What is left when the agent has ended with nothing to do: not even free shims.
-pub fn after_stop(agent_data: &Path, run: &str) -> Vec<String> {
-    let mut found = find(agent_data, run);
-    let shims = homes(agent_data).max(shims(agent_data));
-    if shims > 0 {
-        found.push(format!(
-            "{shims} shims or their folders outlived their agent's orderly end"
-        ));
-    }
-    found
+pub fn after_stop(agent_data: &Path) -> Option<String> {
+    let folders = homes(agent_data, "processes") + homes(agent_data, "containers");
+    let shims = folders.max(shims(agent_data));
+    (shims > 0).then(|| format!("{shims} shims or their folders outlived their agent's orderly end"))
 }
 
 /// Ends what is left of a run's steps.
@@ -84,8 +112,8 @@ fn shims(agent_data: &Path) -> usize {
         .count()
 }
 
-fn homes(agent_data: &Path) -> usize {
-    let homes = entries(&agent_data.join("agent/shims/processes"));
+fn homes(agent_data: &Path, kind: &str) -> usize {
+    let homes = entries(&agent_data.join("agent/shims").join(kind));
     homes.iter().filter(|p| p.join("door").is_dir()).count()
 }
 

@@ -4,8 +4,11 @@
 //! **Invariant:** all that is random comes from one printed seed (`CARACAL_CHAOS_SEED` gives it again); time only bounds
 //! waiting. The folder of a run that failed is kept.
 
+mod engine;
 mod fault;
 mod http;
+mod inflict;
+mod kind;
 mod leftovers;
 mod output;
 mod proxy;
@@ -29,6 +32,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::Fault;
+use crate::kind::Kind;
 use crate::report::Report;
 use crate::round::Ground;
 use crate::site::Site;
@@ -65,7 +69,7 @@ async fn chaos() -> Result<bool> {
     );
     let mut faults = interleaved();
     if let Ok(only) = std::env::var("CARACAL_CHAOS_ONLY") {
-        faults.retain(|(fault, remote)| fault.name(*remote).contains(&only));
+        faults.retain(|(fault, kind)| fault.name(*kind).contains(&only));
         ensure!(!faults.is_empty(), "no fault has CARACAL_CHAOS_ONLY={only} in its name");
     }
     let witness = Witness::start().await?;
@@ -79,7 +83,7 @@ async fn chaos() -> Result<bool> {
     let first = random.random_range(0..faults.len());
     faults.rotate_left(first);
     let mut report = Report::new(faults.iter().copied());
-    let mut sites: BTreeMap<bool, Site> = BTreeMap::new();
+    let mut sites: BTreeMap<Kind, Site> = BTreeMap::new();
     let end = Instant::now() + Duration::from_secs(seconds);
     let cut_short = tokio::select! {
         done = rounds(&ground, &faults, &mut random, (&mut report, &mut sites), folder.path(), end) => {
@@ -98,7 +102,7 @@ async fn chaos() -> Result<bool> {
             continue;
         }
         if fine {
-            for what in leftovers::after_stop(&site.agent_data(), &run) {
+            for what in site.left_after_stop(&run).await {
                 println!("chaos: at the end, {what} (I8)");
                 fine = false;
             }
@@ -112,6 +116,7 @@ async fn chaos() -> Result<bool> {
         println!("\nchaos: nothing lost, doubled or stuck");
         println!("test result: ok. {rounds} passed; 0 failed; 0 ignored; rounds");
     } else {
+        sites.values().for_each(Site::keep_traces);
         let kept = folder.keep();
         println!(
             "\nchaos: BROKEN; data and traces are in {}, again with CARACAL_CHAOS_SEED={seed}",
@@ -126,29 +131,29 @@ async fn chaos() -> Result<bool> {
 /// Runs rounds until the time is up or one is broken.
 async fn rounds(
     ground: &Ground<'_>,
-    faults: &[(Fault, bool)],
+    faults: &[(Fault, Kind)],
     random: &mut StdRng,
-    (report, sites): (&mut Report, &mut BTreeMap<bool, Site>),
+    (report, sites): (&mut Report, &mut BTreeMap<Kind, Site>),
     folder: &Path,
     end: Instant,
 ) -> Result<()> {
-    for (number, (fault, remote)) in (1..).zip(faults.iter().copied().cycle()) {
+    for (number, (fault, kind)) in (1..).zip(faults.iter().copied().cycle()) {
         // What follows a broken round shows nothing new, and its traces are best left as they are.
         if Instant::now() > end || report.violations() > 0 {
             break;
         }
         let seed = random.next_u64();
-        let site = match sites.entry(remote) {
+        let site = match sites.entry(kind) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {
-                let name = if remote { "apart" } else { "alone" };
-                place.insert(Site::start(folder.join(name), remote).await?)
+                let site = Site::start(folder.join(kind.name()), kind, ground.witness).await;
+                place.insert(site.with_context(|| format!("the site {}", kind.name()))?)
             }
         };
-        site.note(&format!("round {number}, {}, seed {seed}", fault.name(remote)));
+        site.note(&format!("round {number}, {}, seed {seed}", fault.name(kind)));
         match round::run(ground, site, fault, seed, number).await {
-            Ok(outcome) => report.round(number, seed, (fault, remote), &outcome),
-            Err(error) => report.broken(number, seed, (fault, remote), &error),
+            Ok(outcome) => report.round(number, seed, (fault, kind), &outcome),
+            Err(error) => report.broken(number, seed, (fault, kind), &error),
         }
     }
     Ok(())
@@ -165,18 +170,18 @@ async fn interrupted() {
     }
 }
 
-/// Both kinds of sites in turn, each through all its faults.
-fn interleaved() -> Vec<(Fault, bool)> {
-    let (mut alone, mut apart) = (Fault::ALONE.iter(), Fault::APART.iter());
+/// All kinds of sites in turn, each through all its faults.
+fn interleaved() -> Vec<(Fault, Kind)> {
+    let mut lists: Vec<_> = Kind::ALL.iter().map(|kind| (*kind, Fault::of(*kind).iter())).collect();
     let mut all = Vec::new();
-    loop {
-        let (one, two) = (apart.next(), alone.next());
-        all.extend(one.map(|f| (*f, true)));
-        all.extend(two.map(|f| (*f, false)));
-        if one.is_none() && two.is_none() {
-            return all;
-        }
+    while !lists.is_empty() {
+        lists.retain_mut(|(kind, faults)| {
+            let next = faults.next().map(|fault| (*fault, *kind));
+            all.extend(next);
+            next.is_some()
+        });
     }
+    all
 }
 
 /// A number from the environment.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::fault::Fault;
+use crate::kind::Kind;
 use crate::round::Outcome;
 
 #[derive(Default)]
@@ -17,21 +18,22 @@ struct Row {
     steps: u64,
     bytes: u64,
     gaps: u64,
+    lost: u64,
     violations: u64,
 }
 
 /// The sums so far.
-pub struct Report(BTreeMap<(Fault, bool), Row>);
+pub struct Report(BTreeMap<(Fault, Kind), Row>);
 
 impl Report {
-    /// One with a row for each fault, and whether the agent is a process of its own.
-    pub fn new(faults: impl Iterator<Item = (Fault, bool)>) -> Self {
+    /// One with a row for each fault and kind of site.
+    pub fn new(faults: impl Iterator<Item = (Fault, Kind)>) -> Self {
         Self(faults.map(|f| (f, Row::default())).collect())
     }
 
     /// Adds a round and prints its line.
-    pub fn round(&mut self, number: u64, seed: u64, (fault, remote): (Fault, bool), outcome: &Outcome) {
-        let (found, row) = (&outcome.found, self.0.entry((fault, remote)).or_default());
+    pub fn round(&mut self, number: u64, seed: u64, (fault, kind): (Fault, Kind), outcome: &Outcome) {
+        let (found, row) = (&outcome.found, self.0.entry((fault, kind)).or_default());
         row.rounds += 1;
         row.took += outcome.hits.took;
         row.amid += outcome.hits.amid;
@@ -40,16 +42,18 @@ impl Report {
         row.steps += found.steps;
         row.bytes += found.bytes;
         row.gaps += found.gaps;
+        row.lost += found.lost;
         row.violations += found.violations.len() as u64;
         let verdict = if found.violations.is_empty() { "fine" } else { "BROKEN" };
         println!(
-            "round {number:>4}  {:<44} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  seed {seed:<20}  {verdict}",
-            fault.name(remote),
+            "round {number:>4}  {:<52} took {:>3}  tasks {:>2}  steps {:>2}  {:>9} bytes  gaps {}  lost {}  seed {seed:<20}  {verdict}",
+            fault.name(kind),
             outcome.hits.took,
             outcome.tasks,
             found.steps,
             found.bytes,
-            found.gaps
+            found.gaps,
+            found.lost
         );
         for what in &found.violations {
             println!("            {what}");
@@ -57,13 +61,13 @@ impl Report {
     }
 
     /// A round that could not be ended.
-    pub fn broken(&mut self, number: u64, seed: u64, (fault, remote): (Fault, bool), error: &anyhow::Error) {
-        let row = self.0.entry((fault, remote)).or_default();
+    pub fn broken(&mut self, number: u64, seed: u64, (fault, kind): (Fault, Kind), error: &anyhow::Error) {
+        let row = self.0.entry((fault, kind)).or_default();
         row.rounds += 1;
         row.violations += 1;
         println!(
-            "round {number:>4}  {:<44} seed {seed:<20}  BROKEN\n            {error:#}",
-            fault.name(remote)
+            "round {number:>4}  {:<52} seed {seed:<20}  BROKEN\n            {error:#}",
+            fault.name(kind)
         );
     }
 
@@ -80,13 +84,13 @@ impl Report {
     /// Prints the table.
     pub fn print(&self) {
         println!(
-            "\n{:<44} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>6}",
-            "fault", "rounds", "took", "amid runs", "tasks", "aborts", "steps", "MB", "gaps", "broken"
+            "\n{:<52} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8} {:>5} {:>5} {:>6}",
+            "fault", "rounds", "took", "amid runs", "tasks", "aborts", "steps", "MB", "gaps", "lost", "broken"
         );
-        for ((fault, remote), row) in &self.0 {
+        for ((fault, kind), row) in &self.0 {
             println!(
-                "{:<44} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>6}",
-                fault.name(*remote),
+                "{:<52} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>8.1} {:>5} {:>5} {:>6}",
+                fault.name(*kind),
                 row.rounds,
                 row.took,
                 row.amid,
@@ -95,6 +99,7 @@ impl Report {
                 row.steps,
                 row.bytes as f64 / 1e6,
                 row.gaps,
+                row.lost,
                 row.violations
             );
         }

@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::{sleep, timeout};
 
-use crate::fault::{Fault, Hits};
-use crate::leftovers;
+use crate::fault::Fault;
+use crate::inflict::{Hits, Scene};
 use crate::site::{Site, database};
 use crate::submit::{Asked, submit};
 use crate::verify::{Found, verify};
@@ -53,11 +53,14 @@ pub struct Ground<'a> {
 /// # Errors
 /// When the system does not do what a round needs: a server that does not start, say.
 pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, number: u64) -> Result<Outcome> {
+    if let (Some(live), Some(engine)) = (fault.live_restore(), &mut site.engine) {
+        engine.with_live_restore(live).await?;
+    }
     let mut random = StdRng::seed_from_u64(seed);
     let mark = format!("r{number}-");
     let tasks = random.random_range(if ground.brief { 3..=5 } else { 5..=10 });
     let mut asking = Vec::new();
-    let mut words = ground.witness.words();
+    let words = ground.witness.words();
     for task in 0..tasks {
         // A fault needs something to hit: the first is never aborted.
         let large = task == 0 || random.random_bool(0.1);
@@ -65,7 +68,7 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
         if task == 0 {
             work.abort_after = None;
         }
-        let document = work.document(ground.run, ground.witness.port);
+        let document = work.document(ground.run, site.place);
         let after = Duration::from_millis(random.random_range(0..2500));
         let client = site.client.clone();
         asking.push(tokio::spawn(async move {
@@ -73,17 +76,24 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
             submit(client, work, document).await
         }));
     }
-    let running = || ground.witness.running(&mark) > 0;
+    let blows = random.random_range(if ground.brief { 1..=2 } else { 1..=4 });
+    let mut scene = Scene {
+        site,
+        random,
+        words,
+        witness: ground.witness,
+        mark: &mark,
+    };
     // The first one finds something that runs, those that follow come when they come.
     let _ = timeout(FIRST, async {
-        while !running() {
+        while !scene.running() {
             sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
     let mut hits = Hits::default();
-    for _ in 0..random.random_range(if ground.brief { 1..=2 } else { 1..=4 }) {
-        hits.add(fault.inflict(site, &mut random, &mut words, &running).await?);
+    for _ in 0..blows {
+        hits.add(fault.inflict(&mut scene).await?);
     }
     let mut found = Found::default();
     if hits.took == 0 {
@@ -98,7 +108,7 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
     }
     quiet(site, &asked).await?;
     for one in &asked {
-        verify(&site.client, ground.witness, one, &mut found).await?;
+        verify(&site.client, ground.witness, one, fault.toll(), &mut found).await?;
     }
     settled(site, ground.run, &mut found).await;
     found.violations.extend(integrity(&site.server_data())?);
@@ -132,7 +142,7 @@ async fn quiet(site: &mut Site, asked: &[Asked]) -> Result<()> {
 async fn settled(site: &Site, run: &str, found: &mut Found) {
     let end = Instant::now() + REMOVED;
     loop {
-        let left = leftovers::find(&site.agent_data(), run);
+        let left = site.left(run).await;
         if left.is_empty() {
             return;
         }

@@ -1,5 +1,5 @@
 //! The system under test: a real `caracal serve`, alone with its built-in agent, or with an agent of its own process behind
-//! the fault proxy.
+//! the fault proxy, whose steps are processes or containers.
 //!
 //! **Invariant:** data and addresses outlive every process; only processes that were started here are signalled.
 
@@ -14,11 +14,16 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
+use crate::engine::{Engine, IMAGE, Things};
 use crate::http::Client;
+use crate::kind::Kind;
+use crate::leftovers;
 use crate::proxy::Proxy;
+use crate::witness::Witness;
+use crate::workload::Place;
 
 /// Jobs at a time.
-const SLOTS: &str = "4";
+pub const SLOTS: &str = "4";
 /// How long a process may take to come up or go down.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,11 +38,17 @@ pub enum Who {
 
 /// The processes and their folders.
 pub struct Site {
+    /// What it is like.
+    pub kind: Kind,
     folder: PathBuf,
     /// For calls to the server.
     pub client: Client,
     /// Between server and agent; `None` with the built-in agent.
     pub proxy: Option<Proxy>,
+    /// What runs its containers, where it has some.
+    pub engine: Option<Engine>,
+    /// Where its steps run.
+    pub place: Place,
     server: Option<Child>,
     agent: Option<Child>,
 }
@@ -48,26 +59,36 @@ pub fn binary() -> PathBuf {
 }
 
 impl Site {
-    /// Starts a server in an empty folder; `remote` gives it an agent of its own process.
-    pub async fn start(folder: PathBuf, remote: bool) -> Result<Self> {
+    /// Starts a server in an empty folder, with the agent and the engine that its kind has.
+    pub async fn start(folder: PathBuf, kind: Kind, witness: &Witness) -> Result<Self> {
         std::fs::create_dir_all(&folder)?;
         let mut site = Self {
+            kind,
             folder,
             client: Client {
                 address: format!("127.0.0.1:{}", free_port()?),
                 token: String::new(),
             },
             proxy: None,
+            engine: None,
+            place: Place::Here(witness.port),
             server: None,
             agent: None,
         };
-        if remote {
+        if kind.contained() {
+            let engine = Engine::up(site.folder.join("e")).await?;
+            let listener = engine.listener().await?;
+            site.place = Place::Container(listener.local_addr()?.port());
+            witness.attend(tokio::net::TcpListener::from_std(listener)?);
+            site.engine = Some(engine);
+        }
+        if kind.remote() {
             site.proxy = Some(Proxy::start(&site.client.address).await?);
         }
         site.up(Who::Server).await?;
         site.cli(&["user", "add", "chaos", "--role", "admin", "--password-stdin"])?;
         site.client.token = site.cli(&["token", "create", "--user", "chaos"])?;
-        if remote {
+        if kind.remote() {
             site.up(Who::Agent).await?;
         }
         Ok(site)
@@ -75,7 +96,7 @@ impl Site {
 
     /// The data folder of the process that runs steps.
     pub fn agent_data(&self) -> PathBuf {
-        self.folder.join(if self.proxy.is_some() { "agent" } else { "server" })
+        self.folder.join(if self.kind.remote() { "agent" } else { "server" })
     }
 
     /// The server's data folder.
@@ -100,7 +121,15 @@ impl Site {
                 let registered = self.agent_data().exists();
                 let mut command = Command::new(binary());
                 command.args(["agent", "--server", &format!("http://{}", proxy.address)]);
-                command.args(["--executor", "process", "--slots", SLOTS, "--data"]);
+                let executor = if let Some(engine) = &self.engine {
+                    command
+                        .env("DOCKER_HOST", engine.host())
+                        .env("CARACAL_DEFAULT_IMAGE", IMAGE);
+                    "docker"
+                } else {
+                    "process"
+                };
+                command.args(["--executor", executor, "--slots", SLOTS, "--data"]);
                 command.arg(self.agent_data());
                 if !registered {
                     command.args(["--token", &self.cli(&["agent-token", "create"])?]);
@@ -175,6 +204,65 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Whether a process was started and not seen to end.
+    pub fn runs(&mut self, who: Who) -> bool {
+        self.place(who).is_some()
+    }
+
+    /// Waits until the agent says that it takes no work, with this word in its reason, or that it does.
+    pub async fn agent_says(&mut self, word: &str, trouble: bool) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let agents = self.client.get("/api/v1/agents").await?.json()?;
+            let said = &agents["items"][0]["facts"]["engine_error"];
+            if said.as_str().is_some_and(|why| why.contains(word)) == trouble {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!(
+                    "the agent's trouble is {said}, {} s after it should be otherwise",
+                    PATIENCE.as_secs()
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What is left of steps and what ran them, while nothing runs; one sentence each.
+    pub async fn left(&self, run: &str) -> Vec<String> {
+        let things = match &self.engine {
+            Some(engine) => match engine.things().await {
+                Ok(things) => Some(things),
+                Err(e) => return vec![format!("the engine does not say what is left: {e:#}")],
+            },
+            None => None,
+        };
+        leftovers::find(&self.agent_data(), run, things.as_ref())
+    }
+
+    /// What is left when all has ended; one sentence each.
+    pub async fn left_after_stop(&self, run: &str) -> Vec<String> {
+        let mut left = self.left(run).await;
+        if let Some(engine) = &self.engine {
+            let things = engine.things().await;
+            let none = |t: &Things| t.containers.is_empty() && t.networks.is_empty();
+            if !things.as_ref().is_ok_and(none) {
+                left.push(format!(
+                    "something outlived the agent's orderly end on the engine: {things:?}"
+                ));
+            }
+        }
+        left.extend(leftovers::after_stop(&self.agent_data()));
+        left
+    }
+
+    /// Keeps beside the traces what would go with the engine.
+    pub fn keep_traces(&self) {
+        if let Some(engine) = &self.engine {
+            engine.keep_log(&self.folder);
+        }
     }
 
     /// Ends all as an operator would.

@@ -1,11 +1,12 @@
 //! What must hold of every task when all is quiet: it exists once, ended as its steps did, ran once, and its output is what
-//! was written.
+//! was written; where a fault may cost a step, that step is lost, says why, and has its output up to there.
 //!
 //! **Invariant:** what is compared comes from the seed and the witness on one side and from REST on the other.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::fault::Toll;
 use crate::http::Client;
 use crate::output;
 use crate::submit::Asked;
@@ -23,13 +24,15 @@ pub struct Found {
     pub bytes: u64,
     /// Gaps that the server itself shows.
     pub gaps: u64,
+    /// Steps that were lost where that may be.
+    pub lost: u64,
 }
 
 /// Looks at one task.
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, found: &mut Found) -> Result<()> {
+pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, toll: Toll, found: &mut Found) -> Result<()> {
     let id = asked.task;
     let list = client
         .get(&format!("/api/v1/tasks?plan={}&limit=200", asked.plan))
@@ -45,8 +48,9 @@ pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, found: &m
         found.wrong(format!("task {id} is stuck: {} (I6)", task["status"]));
         return Ok(());
     }
-    let expected = asked.work.expected();
-    let worst = ["timed_out", "failed", "passed"]
+    let jobs = task["jobs"].as_array().context("no jobs")?;
+    let expected = asked.work.expected(|job, step| lost(jobs, job, step, toll));
+    let worst = ["lost", "timed_out", "failed", "passed"]
         .into_iter()
         .find(|o| expected.iter().any(|(outcome, _)| outcome == o))
         .unwrap_or("skipped");
@@ -57,7 +61,6 @@ pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, found: &m
             task["reason"]
         ));
     }
-    let jobs = task["jobs"].as_array().context("no jobs")?;
     let mut concatenated = Vec::new();
     for (number, (outcome, ends)) in expected.iter().enumerate() {
         let name = format!("job{number}");
@@ -91,6 +94,24 @@ pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, found: &m
     Ok(())
 }
 
+/// Whether a step, or a job's set-up, was lost as the round's fault may cost: it says so, and what went away.
+fn lost(jobs: &[Value], job: usize, step: Option<usize>, toll: Toll) -> bool {
+    let name = format!("job{job}");
+    let Some(job) = jobs.iter().find(|j| j["name"] == name.as_str()) else {
+        return false;
+    };
+    let (why, found) = match step {
+        Some(step) => (&job["steps"][step]["error"], &job["steps"][step]["status"]),
+        None => (&job["reason"], &job["status"]),
+    };
+    let set_up = step.is_some()
+        || job["steps"]
+            .as_array()
+            .is_some_and(|s| s.iter().all(|s| s["status"] == "skipped"));
+    let said = why.as_str().is_some_and(|why| why.contains("Docker"));
+    toll == Toll::Engine && *found == "lost" && set_up && said
+}
+
 /// Looks at one step; its console.
 async fn one(
     client: &Client,
@@ -106,6 +127,7 @@ async fn one(
     let as_written = match end {
         None => status == "skipped",
         Some(End::Limit) => status == "timed_out",
+        Some(End::Lost) => status == "lost",
         Some(End::Exit(0)) => status == "passed" && *code == 0,
         Some(End::Exit(own)) => status == "failed" && *code == own,
     };
@@ -137,14 +159,23 @@ async fn one(
     found.bytes += console.body.len() as u64;
     let (gaps, missing) = console.header("caracal-gaps").map(gaps).unwrap_or_default();
     found.gaps += gaps;
+    found.lost += u64::from(end == Some(End::Lost));
     // What never started wrote nothing.
     let written = if seen.starts > 0 { script.output() } else { Vec::new() };
     if gaps > 0 {
         if missing.is_some_and(|m| m + console.body.len() as u64 != written.len() as u64) {
             found.wrong(format!("the gaps of step {key} do not add up (I5)"));
         }
-    } else if let Some(what) = output::wrong(&console.body, &written, seen.ends > 0) {
+    } else if let Some(what) = output::wrong(&console.body, &written, seen.ends > 0 && end != Some(End::Lost)) {
         found.wrong(format!("the console of step {key} ({status}): {what} (I5)"));
+    } else if end == Some(End::Lost) {
+        let least = Script::bytes(&written, seen.lines);
+        if console.body.len() < least {
+            found.wrong(format!(
+                "step {key} was lost with {} bytes of output, and had written {least} before (I5)",
+                console.body.len()
+            ));
+        }
     }
     Ok(console.body)
 }

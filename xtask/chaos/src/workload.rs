@@ -7,6 +7,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use crate::engine::BRIDGE;
+
 /// Multiplier and modulus of Park and Miller's generator: exact in awk's doubles.
 const STEP: (u64, u64) = (16_807, 2_147_483_647);
 /// Fills lines up to some 60 bytes.
@@ -43,13 +45,52 @@ pub struct Script {
     pub end: End,
 }
 
-/// How a step ends by itself.
+/// How a step ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// With this code.
     Exit(u8),
     /// Never: its time limit ends it, after all its output.
     Limit,
+    /// Not by itself: it was lost with the engine below it.
+    Lost,
+}
+
+/// Where steps run, and so how they speak to the witness.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// Processes of this machine; the witness's port on loopback.
+    Here(u16),
+    /// Containers; its port at the engine's bridge.
+    Container(u16),
+}
+
+impl Place {
+    /// The shell that has what a step needs, and how it tells the witness something and waits for the answer.
+    fn words(self) -> (&'static str, String) {
+        match self {
+            Self::Here(port) => (
+                "bash",
+                format!(
+                    "tell() {{ exec 3<>/dev/tcp/127.0.0.1/{port} && echo \"$*\" >&3 && read -r _ <&3; exec 3>&-; }}"
+                ),
+            ),
+            Self::Container(port) => (
+                "sh",
+                format!("tell() {{ echo \"$*\" | nc {BRIDGE} {port} >/dev/null; }}"),
+            ),
+        }
+    }
+
+    /// What awk runs to pause behind line `n`: a container's tells how far it is, for it may be lost before its end.
+    fn pause(self, key: &str) -> String {
+        match self {
+            Self::Here(_) => r#"system("sleep 0.05")"#.to_owned(),
+            Self::Container(port) => {
+                format!(r#"system("echo at " (n - 1) " {key} | nc {BRIDGE} {port} >/dev/null; sleep 0.05")"#)
+            }
+        }
+    }
 }
 
 impl Work {
@@ -72,10 +113,10 @@ impl Work {
     }
 
     /// The plan document; JSON is YAML.
-    pub fn document(&self, run: &str, witness: u16) -> String {
+    pub fn document(&self, run: &str, place: Place) -> String {
         let mut jobs = serde_json::Map::new();
         for (number, steps) in self.jobs.iter().enumerate() {
-            let steps: Vec<Value> = steps.iter().map(Script::document).collect();
+            let steps: Vec<Value> = steps.iter().map(|s| s.document(place)).collect();
             let mut job = json!({ "steps": steps });
             if number > 0 {
                 job["needs"] = json!([format!("job{}", number - 1)]);
@@ -84,26 +125,33 @@ impl Work {
         }
         json!({
             "name": self.name,
-            "env": { "CHAOS_RUN": run, "CHAOS_WITNESS": witness.to_string() },
+            "env": { "CHAOS_RUN": run },
             "jobs": jobs,
         })
         .to_string()
     }
 
-    /// How each job and step ends when nobody aborts: `None` for a step that is skipped.
-    pub fn expected(&self) -> Vec<(&'static str, Vec<Option<End>>)> {
+    /// How each job and step ends when nobody aborts, but for what was `lost` (job, step; without a step, its set-up):
+    /// `None` for a step that is skipped.
+    pub fn expected(&self, lost: impl Fn(usize, Option<usize>) -> bool) -> Vec<(&'static str, Vec<Option<End>>)> {
         let mut above = "passed";
         let mut out = Vec::new();
-        for steps in &self.jobs {
-            let mut outcome = if above == "passed" { "passed" } else { "skipped" };
+        for (number, steps) in self.jobs.iter().enumerate() {
+            let mut outcome = match above {
+                "passed" if lost(number, None) => "lost",
+                "passed" => "passed",
+                _ => "skipped",
+            };
             let mut ends = Vec::new();
-            for step in steps {
+            for (index, step) in steps.iter().enumerate() {
                 if outcome != "passed" {
                     ends.push(None);
                     continue;
                 }
-                ends.push(Some(step.end));
-                outcome = match step.end {
+                let end = if lost(number, Some(index)) { End::Lost } else { step.end };
+                ends.push(Some(end));
+                outcome = match end {
+                    End::Lost => "lost",
                     End::Exit(0) => "passed",
                     _ if step.allow_failure => "passed",
                     End::Exit(_) => "failed",
@@ -147,7 +195,7 @@ impl Script {
         }
     }
 
-    fn document(&self) -> Value {
+    fn document(&self, place: Place) -> Value {
         let to = if self.stderr { "1>&2" } else { "" };
         let left = if self.leaves {
             "setsid sleep 3600 </dev/null >/dev/null 2>&1 &"
@@ -158,24 +206,26 @@ impl Script {
         let pauses = self.pauses;
         let (lines, seed, key) = (self.lines, self.seed, &self.key);
         let end = match self.end {
-            End::Exit(code) => format!("tell end; exit {code}"),
-            End::Limit => "tell end; sleep 3600".to_owned(),
+            End::Exit(code) => format!("tell end {key}; exit {code}"),
+            End::Limit | End::Lost => format!("tell end {key}; sleep 3600"),
         };
+        let (shell, tell) = place.words();
+        let pause = place.pause(key);
         // A step without lines enough for its pauses makes up for them before its end.
         let script = format!(
-            r#"tell() {{ exec 3<>/dev/tcp/127.0.0.1/$CHAOS_WITNESS && echo "$1 {key}" >&3 && read -r _ <&3; exec 3>&-; }}
-tell start
+            r#"{tell}
+tell start {key}
 {left}
 awk 'BEGIN {{
   x = {seed}; paused = 0
   for (n = 1; n <= {lines}; n++) {{
     x = (x * {mul}) % {modulus}
     printf "%d %d {PAD}\n", n, x
-    if (n % {every} == 0) {{ fflush(); system("sleep 0.05"); paused++ }}
+    if (n % {every} == 0) {{ fflush(); {pause}; paused++ }}
   }}
   printf "end of {key}"
   fflush()
-  for (; paused < {pauses}; paused++) system("sleep 0.05")
+  for (; paused < {pauses}; paused++) {pause}
 }}' {to}
 {end}"#,
             mul = STEP.0,
@@ -183,7 +233,7 @@ awk 'BEGIN {{
         );
         let mut step = json!({
             "name": self.key,
-            "command": ["bash", "-c", script],
+            "command": [shell, "-c", script],
             "allow_failure": self.allow_failure,
         });
         if self.end == End::Limit {
@@ -202,5 +252,15 @@ awk 'BEGIN {{
         }
         out.extend_from_slice(format!("end of {}", self.key).as_bytes());
         out
+    }
+
+    /// How many bytes its first lines are.
+    pub fn bytes(written: &[u8], lines: u64) -> usize {
+        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        written
+            .split_inclusive(|b| *b == b'\n')
+            .take(lines)
+            .map(<[u8]>::len)
+            .sum()
     }
 }

@@ -106,7 +106,8 @@ impl Attempt {
         }
     }
 
-    fn failed(&self, e: ExecError) -> Exit {
+    /// How a step ends that could not be run, or not to its end.
+    pub(super) fn failed(&self, e: ExecError) -> Exit {
         match (self.held.spool.fault(), e) {
             (Some(sentence), _) => Exit::Failed(sentence),
             (None, ExecError::EngineGone(sentence)) => Exit::Lost(sentence),

@@ -5,12 +5,19 @@
 use super::attempt::{Attempt, Limit, short};
 use super::checkout;
 use crate::clock;
-use crate::executor::{Progress, SessionSpec};
+use crate::executor::{ExecError, Executor, Progress, Session, SessionSpec};
 use crate::spool::Spool;
 use domain::console::view::Stream;
 use domain::status::ExecutorKind;
 use protocol::{AttemptEvent, Exit};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long set-up waits for an engine that is away; then the attempt is lost, and may be tried elsewhere.
+const AWAY: Duration = Duration::from_secs(120);
+/// How often it looks.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Set-up says what it does as the output of its step.
 struct Said<'a>(&'a Spool);
@@ -19,6 +26,24 @@ impl Progress for Said<'_> {
     fn say(&self, text: &str) {
         // A disk that refuses is noticed by the attempt itself.
         let _ = self.0.append(Stream::Stdout, clock::now(), text.as_bytes());
+    }
+}
+
+/// Opens a session; an engine that is away (an upgrade, a crash) is waited for: nothing of the attempt ran yet, so nothing
+/// need be lost of it.
+async fn patiently(executor: &dyn Executor, spec: SessionSpec, said: &Said<'_>) -> Result<Box<dyn Session>, ExecError> {
+    let until = Instant::now() + AWAY;
+    let mut told = false;
+    loop {
+        match executor.open(spec.clone(), said).await {
+            Err(ExecError::EngineGone(why)) if Instant::now() < until => {
+                if !std::mem::replace(&mut told, true) {
+                    said.say(&format!("{why} It is waited for.\n"));
+                }
+                sleep(AGAIN).await;
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -46,7 +71,7 @@ impl Attempt {
         let said = Said(&self.held.spool);
         let opened = tokio::select! {
             biased;
-            opened = executor.open(spec, &said) => opened,
+            opened = patiently(executor.as_ref(), spec, &said) => opened,
             cut = self.cut(limit) => return cut.exit(),
         };
         match opened {
@@ -57,7 +82,7 @@ impl Attempt {
                 self.session = Some(session);
                 self.held.spool.fault().map_or(Exit::Exited(0), Exit::Failed)
             }
-            Err(e) => Exit::Failed(self.held.spool.fault().unwrap_or_else(|| e.to_string())),
+            Err(e) => self.failed(e),
         }
     }
 

@@ -108,25 +108,49 @@ async fn failures_stop_the_job_unless_allowed() {
     agent.stop().await;
 }
 
-#[tokio::test]
-async fn a_session_that_cannot_be_opened_fails_the_attempt_with_its_sentence() {
+#[tokio::test(start_paused = true)]
+async fn set_up_waits_for_an_engine_that_is_away_and_is_lost_when_it_stays_away() {
     let mut server = Server::start().await;
     let agent = Agent::start(&server);
     let mut peer = server.accept().await;
-    *agent.scripts.away.lock().unwrap() = Some("The engine does not answer.".into());
+    let away = |why: Option<&str>| *agent.scripts.away.lock().unwrap() = why.map(str::to_owned);
+    away(Some("The engine does not answer."));
     peer.send(&ToAgent::Assign(Box::new(assignment(1, vec![step(2, "print x")]))))
         .await;
+    let waits = b"The engine does not answer. It is waited for.\n";
+    server
+        .until(&mut peer, |told| told.values().any(|t| t.output.starts_with(waits)))
+        .await;
+    away(None);
     server.finish(&mut peer, fence(1)).await;
     assert_eq!(
-        server.of(fence(1)).story(),
+        server.of(fence(1)).story()[1..],
+        ["started 1", "exited 1 0", "started 2", "exited 2 0", "ended"]
+    );
+    away(Some("The engine does not answer."));
+    peer.send(&ToAgent::Assign(Box::new(assignment(2, vec![step(2, "print x")]))))
+        .await;
+    while !server.told.get(&fence(2)).is_some_and(|t| t.ended()) {
+        server.step(&mut peer).await.expect("the agent is there");
+    }
+    assert_eq!(
+        server.of(fence(2)).story(),
         [
             "preparing",
             "started 1",
-            "failed 1: The engine does not answer.",
-            "skipped 2: The set-up failed at prepare.",
+            "lost 1: The engine does not answer.",
+            "skipped 2: The engine went away under an earlier step.",
             "ended: The engine does not answer."
         ]
     );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_executor_that_is_not_there_fails_the_attempt_with_a_sentence() {
+    let mut server = Server::start().await;
+    let agent = Agent::start(&server);
+    let mut peer = server.accept().await;
     let mut docker = assignment(2, vec![step(2, "print x")]);
     docker.executor = Some(ExecutorKind::Docker);
     peer.send(&ToAgent::Assign(Box::new(docker))).await;

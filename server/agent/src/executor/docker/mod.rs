@@ -153,19 +153,30 @@ impl DockerExecutor {
     }
 
     /// Who makes containers with shims; `None` where these do not work.
-    async fn yard(&self, engine: &Engine) -> Option<Yard> {
-        let yard = self.yard.get_or_init(|| async {
-            match self.attempt_yard(engine).await {
-                Ok(yard) => Some(yard),
-                Err(why) => {
-                    tracing::warn!(
-                        "Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent."
-                    );
-                    None
+    ///
+    /// # Errors
+    /// When the engine is away, which says nothing about shims.
+    async fn yard(&self, engine: &Engine) -> Result<Option<Yard>, ExecError> {
+        let found = || async {
+            let mut tries = 0;
+            loop {
+                match self.attempt_yard(engine).await {
+                    Ok(yard) => return Ok(Some(yard)),
+                    Err(why) => {
+                        self.client.ping().await?;
+                        // It may have been away in between.
+                        if tries > 0 {
+                            tracing::warn!(
+                                "Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent."
+                            );
+                            return Ok(None);
+                        }
+                    }
                 }
+                tries += 1;
             }
-        });
-        yard.await.clone()
+        };
+        self.yard.get_or_try_init(found).await.cloned()
     }
 
     /// The same, tried now.
@@ -225,6 +236,13 @@ impl DockerExecutor {
         Ok(Box::new(InsideSession::new(yard, vessel, spec, network)?))
     }
 
+    /// An engine that was away at the agent's start is swept before its first use: later, what was kept then would count as
+    /// live that has ended since.
+    async fn swept_once(&self, engine: &Engine) -> Result<(), ExecError> {
+        let sweep = || async { self.swept(engine).await.map(drop) };
+        self.swept.get_or_try_init(sweep).await.copied()
+    }
+
     async fn swept(&self, engine: &Engine) -> Result<usize, ExecError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for one in &kept {
@@ -245,10 +263,7 @@ impl Executor for DockerExecutor {
 
     async fn open(&self, spec: SessionSpec, progress: &dyn Progress) -> Result<Box<dyn Session>, ExecError> {
         let engine = self.client.engine().await?;
-        // An engine that was away at the agent's start is swept before its first use.
-        self.swept
-            .get_or_try_init(|| async { self.swept(&engine).await.map(|_| ()) })
-            .await?;
+        self.swept_once(&engine).await?;
         let name = spec.image.as_deref().unwrap_or(&self.settings.default_image);
         let (image, network) = tokio::try_join!(
             image::ensure(&engine, name, progress),
@@ -262,7 +277,7 @@ impl Executor for DockerExecutor {
         }
         *self.image.lock().unwrap_or_else(PoisonError::into_inner) = Some(image.id.clone());
         let limits = Effective::of(&spec.limits, &engine.about);
-        if let Some(yard) = self.yard(&engine).await {
+        if let Some(yard) = self.yard(&engine).await? {
             return self.inside(yard, spec, image, network, limits).await;
         }
         Ok(Box::new(DockerSession::new(Place {
@@ -286,18 +301,28 @@ impl Executor for DockerExecutor {
         let Ok(kept) = serde_json::from_value::<Kept>(handle.data.clone()) else {
             return Ok(None);
         };
-        let engine = loop {
-            match self.client.engine().await {
-                Ok(engine) => break engine,
+        let (engine, yard) = loop {
+            let ready = async {
+                let engine = self.client.engine().await?;
+                self.swept_once(&engine).await?;
+                self.yard(&engine).await.map(|yard| (engine, yard))
+            };
+            match ready.await {
+                Ok(ready) => break ready,
                 // It may be starting too; what runs goes on meanwhile.
                 Err(e) => tracing::warn!("What ran in containers waits to be taken up again: {e}"),
             }
             tokio::time::sleep(AGAIN).await;
         };
-        let Some(yard) = self.yard(&engine).await else {
-            return Ok(None);
+        let container = kept.container.clone();
+        let found = match yard {
+            Some(yard) => InsideSession::find(yard, spec, kept, base).await,
+            None => Ok(None),
         };
-        let found = InsideSession::find(yard, spec, kept, base).await;
+        if !matches!(found, Ok(Some(_))) {
+            // It counted as live until now.
+            self.reaper.remove(engine, container);
+        }
         let found =
             found.map_err(|e| ExecError::Machine(format!("The job's container could not be found again: {e}.")))?;
         Ok(found.map(|session| Box::new(session) as Box<dyn Session>))
@@ -316,7 +341,7 @@ impl Executor for DockerExecutor {
         let engine = self.client.engine().await?;
         let removed = self.swept(&engine).await?;
         let _ = self.swept.set(());
-        if let Some(yard) = self.yard(&engine).await {
+        if let Some(yard) = self.yard(&engine).await? {
             yard.shims.sweep(&homes).await;
         }
         Ok(removed)

@@ -37,6 +37,14 @@ impl Reaper {
         self.live().insert(id.into());
     }
 
+    /// Waits until no container of this name is removed any more: an engine that came back must not be told to remove the
+    /// next one in its place.
+    pub async fn removed(&self, name: &str) {
+        while self.live().contains(name) {
+            sleep(FIRST_PAUSE).await;
+        }
+    }
+
     /// What became of it: its id, or that there is none.
     pub fn expected(&self, name: &str, id: Option<&str>) {
         let mut live = self.live();

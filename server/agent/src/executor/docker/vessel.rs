@@ -12,7 +12,7 @@ use super::reaper::Reaper;
 use crate::executor::ExecError;
 use crate::executor::shimmed::{Shim, Shims};
 use bollard::errors::Error;
-use bollard::models::ContainerCreateBody;
+use bollard::models::{ContainerCreateBody, ContainerState};
 use bollard::query_parameters as query;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -119,21 +119,19 @@ impl Yard {
                 let found = self.engine.api.inspect_container(id, None).await;
                 let state = found.ok().and_then(|c| c.state);
                 if let Some(state) = state.filter(|s| s.running == Some(false)) {
-                    return state.exit_code.unwrap_or_default();
+                    return state;
                 }
             }
         };
         let called = timeout(CALL, async {
             tokio::select! {
                 () = shim.met() => Ok(()),
-                code = ended => Err(code),
+                state = ended => Err(state),
             }
         });
         match called.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(code)) => Err(ExecError::Machine(format!(
-                "The job's container ended before its first step, with code {code}."
-            ))),
+            Ok(Err(state)) => Err(ended_early(&state)),
             Err(_) => Err(ExecError::Machine(format!(
                 "The job's container was started and did not answer within {} s.",
                 CALL.as_secs()
@@ -164,6 +162,7 @@ impl Yard {
 
     async fn made(&self, name: &str, body: ContainerCreateBody) -> Result<String, Error> {
         let options = query::CreateContainerOptionsBuilder::default().name(name).build();
+        self.reaper.removed(name).await;
         self.reaper.expect(name);
         match self.engine.api.create_container(Some(options), body).await {
             Ok(made) => {
@@ -200,6 +199,19 @@ impl Yard {
     }
 }
 
+/// Why a container ended in which nothing had begun.
+fn ended_early(state: &ContainerState) -> ExecError {
+    let code = state.exit_code.unwrap_or_default();
+    let starved = state.oom_killed.unwrap_or_default();
+    if matches!(code, 0 | 137 | 143) && !starved {
+        // A shim that waits ends for TERM and KILL alone, and they come from the engine.
+        return ExecError::EngineGone("Docker was stopped while the job's container was being started.".into());
+    }
+    ExecError::Machine(format!(
+        "The job's container ended before its first step, with code {code}."
+    ))
+}
+
 fn not_made(wanted: &Wanted, e: &Error) -> ExecError {
     let why = explain(e);
     if why.contains("bind source path does not exist") {
@@ -215,4 +227,23 @@ fn not_made(wanted: &Wanted, e: &Error) -> ExecError {
         ));
     }
     fault("The job's container could not be made", e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_stops_is_not_taken_for_a_container_that_is_broken() {
+        let ended = |code, oom| {
+            let state = ContainerState {
+                exit_code: Some(code),
+                oom_killed: Some(oom),
+                ..ContainerState::default()
+            };
+            matches!(ended_early(&state), ExecError::EngineGone(_))
+        };
+        assert!(ended(0, false) && ended(137, false) && ended(143, false));
+        assert!(!ended(125, false) && !ended(137, true));
+    }
 }
