@@ -162,11 +162,12 @@ pub trait Executor: Send + Sync {
 pub trait Session: Send + Sync {
     /// To be stored, for `recover`; `None` when it cannot be found again.
     fn handle(&self) -> Option<Handle>;
-    /// After `recover`: takes up the step that an earlier agent gave; `false` when it never began and may be started.
+    /// After `recover`: takes up the step that an earlier agent gave, whose output begins at offset `from` of the spool;
+    /// `false` when it never began and may be started.
     ///
     /// # Errors
-    /// When that cannot be told.
-    async fn resume(&self, step: StepCommand) -> Result<bool, ExecError>;
+    /// When that cannot be told, or what ran of it is gone.
+    async fn resume(&self, step: StepCommand, from: u64) -> Result<bool, ExecError>;
     /// Steps may run until then (since boot) without further word; the agent renews this with its lease.
     async fn lease(&self, _until: Duration) {}
     /// Starts a step; output is attached before its first instruction.

@@ -39,6 +39,11 @@ impl Sink {
         self.0.gap(None, GapReason::Crash);
     }
 
+    /// Notes that nobody knows how much was written here while nobody was attached.
+    pub fn detached(&self) {
+        self.0.gap(None, GapReason::Detached);
+    }
+
     /// Stores bytes that arrived now, then waits until more may come.
     pub async fn take(&self, stream: Stream, bytes: &[u8]) {
         let _ = self.0.append(stream, clock::now(), bytes);

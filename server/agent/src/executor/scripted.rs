@@ -142,7 +142,7 @@ impl Session for ScriptedSession {
         None
     }
 
-    async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
+    async fn resume(&self, _step: StepCommand, _from: u64) -> Result<bool, ExecError> {
         Ok(false)
     }
 

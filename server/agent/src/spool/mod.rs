@@ -7,6 +7,9 @@
 mod blocks;
 mod gaps;
 mod marks;
+mod streams;
+
+pub use streams::{Stored, index, keep};
 
 use blocks::Blocks;
 use bytes::Bytes;

@@ -165,7 +165,7 @@ impl Attempt {
                 self.ended(&step, Exit::Skipped(why.clone()));
                 continue;
             }
-            if self.past.started.is_none_or(|(id, _)| id != step.id) {
+            if self.past.started.is_none_or(|b| b.step != step.id) {
                 self.held.note(AttemptEvent::StepStarted {
                     step: step.id,
                     from: self.held.spool.len(),
@@ -227,8 +227,8 @@ impl Attempt {
     }
 
     async fn step(&mut self, step: &StepSpec) -> Exit {
-        let begun = self.past.started.filter(|(id, _)| *id == step.id);
-        let spent = begun.map_or(Duration::ZERO, |(_, at)| since(at));
+        let begun = self.past.started.filter(|b| b.step == step.id);
+        let spent = begun.map_or(Duration::ZERO, |b| since(b.at));
         let limit = step
             .timeout_ms
             .map(|ms| (Instant::now() + millis(ms).saturating_sub(spent), ms));
@@ -254,7 +254,7 @@ impl Attempt {
                     limit: None,
                     lease: None,
                 };
-                self.command(command, limit, begun.is_some()).await
+                self.command(command, limit, begun.map(|b| b.from)).await
             }
             _ => Exit::Failed(format!(
                 "This agent does not know how to run the {} step {}.",

@@ -6,6 +6,7 @@ use super::attempt::{Attempt, Leased, Limit, millis};
 use super::halt::Why;
 use crate::executor::{ExecError, Session, Signal, StepCommand};
 use domain::time::human_duration;
+use futures::FutureExt;
 use protocol::Exit;
 use std::future::{Future, pending};
 use std::time::Duration;
@@ -35,10 +36,10 @@ impl Cut {
 }
 
 impl Attempt {
-    /// Runs one command of the plan; one that was `begun` by an earlier agent is not begun again.
-    pub(super) async fn command(&mut self, mut command: StepCommand, limit: Limit, begun: bool) -> Exit {
+    /// Runs one command of the plan; one that an earlier agent began, with its output from `begun` on, is not begun again.
+    pub(super) async fn command(&mut self, mut command: StepCommand, limit: Limit, begun: Option<u64>) -> Exit {
         if self.session.is_none() {
-            if begun {
+            if begun.is_some() {
                 return Exit::Lost(
                     "The agent was restarted, and what ran of the step was gone when it came back.".into(),
                 );
@@ -60,7 +61,9 @@ impl Attempt {
         let mut early = None;
         let started = {
             let start = async {
-                if begun && session.resume(command.clone()).await? {
+                if let Some(from) = begun
+                    && session.resume(command.clone(), from).await?
+                {
                     return Ok(());
                 }
                 session.start(command).await
@@ -80,6 +83,12 @@ impl Attempt {
         };
         if let Err(e) = started {
             return early.map_or_else(|| self.failed(e), |cut| cut.exit());
+        }
+        if begun.is_some()
+            && let Some(Ok(exit)) = session.wait().now_or_never()
+        {
+            // It ended while no agent was there: that is its end, whatever time it is by now.
+            return self.held.spool.fault().map_or(exit, Exit::Failed);
         }
         let cut = match early {
             Some(cut) => cut,

@@ -22,10 +22,19 @@ pub(super) struct Past {
     /// Steps that were told ended, and how.
     pub ended: BTreeMap<StepId, Exit>,
     /// The step that was told begun and not ended.
-    pub started: Option<(StepId, Timestamp)>,
+    pub started: Option<Begun>,
     /// Bytes of output before the first command of the plan.
     base: Option<u64>,
     handle: Option<Handle>,
+}
+
+/// A step that an earlier agent began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub step: StepId,
+    /// Where its output begins.
+    pub from: u64,
+    pub at: Timestamp,
 }
 
 impl Past {
@@ -55,13 +64,17 @@ impl Past {
         for event in kept.events() {
             match event {
                 AttemptEvent::StepStarted { step, from, at } => {
-                    past.started = Some((*step, *at));
+                    past.started = Some(Begun {
+                        step: *step,
+                        from: *from,
+                        at: *at,
+                    });
                     if plan(*step) {
                         past.base.get_or_insert(*from);
                     }
                 }
                 AttemptEvent::StepEnded(end) => {
-                    past.started = past.started.filter(|(id, _)| *id != end.step);
+                    past.started = past.started.filter(|b| b.step != end.step);
                     past.ended.insert(end.step, end.exit.clone());
                 }
                 AttemptEvent::Preparing { .. }

@@ -4,8 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod again;
 #[path = "../support/engine.rs"]
 mod engine;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod registry;
 #[path = "../support/room.rs"]
 mod room;

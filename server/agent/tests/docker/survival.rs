@@ -3,10 +3,10 @@
 use super::*;
 
 /// Counts until the file `go` is there, then says so.
-const COUNT: &str = "n=0; until [ -e go ]; do n=$((n+1)); echo $n; sleep 0.005; done; echo end; exit 5";
+pub(super) const COUNT: &str = "n=0; until [ -e go ]; do n=$((n+1)); echo $n; sleep 0.005; done; echo end; exit 5";
 
 /// Every line once, in order, and how many there are before the last.
-fn counted(out: &str) -> usize {
+pub(super) fn counted(out: &str) -> usize {
     let mut lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.pop(), Some("end"));
     for (n, line) in lines.iter().enumerate() {
@@ -15,7 +15,7 @@ fn counted(out: &str) -> usize {
     lines.len()
 }
 
-async fn lines(room: &Room, more: usize) {
+pub(super) async fn lines(room: &Room, more: usize) {
     let before = room.out().lines().count();
     while room.out().lines().count() < before + more {
         tokio::task::yield_now().await;
@@ -49,7 +49,7 @@ async fn a_container_whose_agent_is_killed_goes_on_and_is_found_again() {
     let again = engine.executor("found");
     again.sweep(std::slice::from_ref(&handle)).await.unwrap();
     let session = again.recover(&handle, room.spec.clone(), 0).await.unwrap().unwrap();
-    assert!(session.resume(step).await.unwrap());
+    assert!(session.resume(step, 0).await.unwrap());
     lines(&room, 20).await;
     assert_eq!(id(&engine, &room).await, before, "the same container");
     fs::write(room.file("go"), "").unwrap();

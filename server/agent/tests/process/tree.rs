@@ -76,7 +76,7 @@ async fn a_session_that_is_let_go_goes_on_and_is_found_again() {
     // What is kept is not swept.
     again.sweep(std::slice::from_ref(&handle)).await.unwrap();
     let session = again.recover(&handle, room.spec.clone(), 0).await.unwrap().unwrap();
-    assert!(session.resume(step).await.unwrap());
+    assert!(session.resume(step, 0).await.unwrap());
     assert_eq!(session.wait().await, Ok(Exit::Exited(5)));
     let out = room.out();
     let mut lines: Vec<_> = out.lines().collect();
@@ -87,7 +87,7 @@ async fn a_session_that_is_let_go_goes_on_and_is_found_again() {
     }
     // The session is as good as new.
     let never = run("echo never begun");
-    assert_eq!(session.resume(never.clone()).await, Ok(false));
+    assert_eq!(session.resume(never.clone(), 0).await, Ok(false));
     assert_eq!(ends(&*session, never).await, Exit::Exited(0));
     session.close().await;
     again.retire().await;

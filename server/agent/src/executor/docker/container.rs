@@ -1,30 +1,27 @@
-//! One container from create to its end.
+//! One container from create to its start.
 //!
 //! **Invariant:** it is attached before it is started, so that no byte is missed; whatever goes wrong on the way, it is
 //! handed to the reaper.
 
 use super::client::{Engine, explain, fault, gone, status};
-use super::image::Image;
-use super::names::SERVER;
-use super::profile::{Container, Effective, Inside, WORKSPACE, body};
-use super::pump::{Attached, Drained, drain};
+use super::init::Words;
+use super::life;
+use super::names::{ATTEMPT, LIFE, SERVER, STEP};
+use super::profile::{Container, Inside, WORKSPACE, body};
+use super::pump::{Attached, Draining, drain};
 use super::session::Place;
 use crate::executor::output::Sink;
 use crate::executor::{ExecError, StepCommand, command};
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters as query;
-use domain::console::view::Stream;
-use futures::StreamExt;
-use protocol::Exit;
-use tokio::task::JoinHandle;
-
-const MIB: i64 = 1 << 20;
 
 /// A started container.
 pub(super) struct Started {
     pub id: String,
-    draining: JoinHandle<Drained>,
+    /// Where in the spool its output begins.
+    pub from: u64,
+    pub draining: Draining,
 }
 
 /// Creates, attaches, starts.
@@ -33,32 +30,47 @@ pub(super) async fn start(place: &Place, nth: u32, step: StepCommand) -> Result<
     let mut env = step.env;
     env.entry("CARACAL_WORKSPACE".into())
         .or_insert_with(|| WORKSPACE.into());
-    let body = body(Container {
-        image: &place.image.id,
-        inside: Inside::Command {
-            argv,
-            env: env.into_iter().map(|(k, v)| format!("{k}={v}")).collect(),
-        },
-        labels: place.owner.labels(place.spec.slot),
-        network: &place.network,
-        workspace: &place.spec.workspace,
-        limits: place.limits,
-        user: None,
-    });
-    let id = create(place, nth, body).await?;
+    let env: Vec<_> = env.into_iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let mut labels = place.owner.labels(place.spec.slot);
+    labels.insert(ATTEMPT.into(), place.spec.attempt.to_string());
+    labels.insert(STEP.into(), step.id.to_string());
+    labels.extend(life::word(&place.engine).await.map(|word| (LIFE.into(), word)));
+    let body = |logged| {
+        body(Container {
+            image: &place.image.id,
+            inside: Inside::Command {
+                argv: argv.clone(),
+                env: env.clone(),
+                logged,
+            },
+            labels: labels.clone(),
+            network: &place.network,
+            workspace: &place.spec.workspace,
+            limits: place.limits,
+            user: None,
+        })
+    };
+    let from = place.spec.spool.len();
+    let id = match create(place, nth, body(true)).await {
+        // An engine that keeps no logs of this form: what it writes while nobody is attached is a gap.
+        Err(e) if e.to_string().contains("log driver") || e.to_string().contains("log opt") => {
+            create(place, nth, body(false)).await?
+        }
+        made => made?,
+    };
     let draining = match attach(&place.engine, &id).await {
-        Ok(output) => tokio::spawn(drain(output, Sink::new(place.spec.spool.clone()))),
+        Ok(output) => drain(output, Words::default(), Sink::new(place.spec.spool.clone())),
         Err(e) => {
             place.reaper.remove(place.engine.clone(), id);
             return Err(fault("The container's output could not be attached", &e));
         }
     };
     if let Err(e) = place.engine.api.start_container(&id, None).await {
-        draining.abort();
+        drop(draining);
         place.reaper.remove(place.engine.clone(), id);
         return Err(not_started(place, &e).await);
     }
-    Ok(Started { id, draining })
+    Ok(Started { id, from, draining })
 }
 
 /// Makes the container; answers its id.
@@ -103,7 +115,8 @@ async fn make(place: &Place, name: &str, body: ContainerCreateBody) -> Result<St
     }
 }
 
-async fn attach(engine: &Engine, name: &str) -> Result<Attached, Error> {
+/// Its output from now on.
+pub(super) async fn attach(engine: &Engine, name: &str) -> Result<Attached, Error> {
     let options = query::AttachContainerOptionsBuilder::default()
         .stdout(true)
         .stderr(true)
@@ -146,69 +159,4 @@ async fn not_started(place: &Place, e: &Error) -> ExecError {
         ExecError::Refused(why) if why.contains("no space left on device") => ExecError::Machine(why),
         other => other,
     }
-}
-
-/// Waits until it has ended and its output is stored.
-pub(super) async fn end(
-    engine: &Engine,
-    started: Started,
-    image: &Image,
-    sink: &Sink,
-    limits: Effective,
-) -> Result<Exit, ExecError> {
-    let Started { id, mut draining } = started;
-    let code = match code(engine, &id).await {
-        Ok(code) => code,
-        Err(e) => {
-            // What arrived is stored; more cannot come.
-            draining.abort();
-            let _ = (&mut draining).await;
-            return Err(lost(&e));
-        }
-    };
-    let drained = draining.await;
-    let Ok(Drained { words, broken }) = drained else {
-        return Err(ExecError::Machine("The agent lost the step's output.".into()));
-    };
-    if let Some(e) = broken {
-        return Err(lost(&explain(&e)));
-    }
-    match words.end(code, &image.name) {
-        Ok(exit) => return Ok(exit),
-        Err(bytes) if bytes.is_empty() => {}
-        Err(bytes) => sink.take(Stream::Stderr, &bytes).await,
-    }
-    if code == 0 {
-        return Ok(Exit::Exited(0));
-    }
-    // An engine that is being stopped ends its containers: that is not the step's failure.
-    let state = match engine.api.inspect_container(&id, None).await {
-        Ok(found) => found.state,
-        Err(e) if gone(&e) => return Err(lost(&explain(&e))),
-        Err(_) => None,
-    };
-    if state.and_then(|s| s.oom_killed).unwrap_or_default() {
-        let limit = limits.memory / MIB;
-        return Ok(Exit::Failed(format!(
-            "The step ran out of memory: its limit is {limit} MiB."
-        )));
-    }
-    Ok(Exit::Exited(code))
-}
-
-/// The exit code, or why it cannot be known.
-async fn code(engine: &Engine, id: &str) -> Result<i64, String> {
-    let mut waiting = std::pin::pin!(engine.api.wait_container(id, None::<query::WaitContainerOptions>));
-    match waiting.next().await {
-        Some(Ok(end)) => Ok(end.status_code),
-        Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => Ok(code),
-        Some(Err(e)) => Err(explain(&e)),
-        None => Err("the connection ended".into()),
-    }
-}
-
-fn lost(why: &str) -> ExecError {
-    ExecError::EngineGone(format!(
-        "Docker went away while the step ran ({why}); what became of the step is not known, and it is removed."
-    ))
 }

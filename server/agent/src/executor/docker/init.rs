@@ -18,6 +18,14 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// None will come: the step wrote already, or what it wrote first was not seen.
+    pub fn over() -> Self {
+        Self {
+            held: Vec::new(),
+            passed: true,
+        }
+    }
+
     /// Takes a piece of output; answers what is to be stored of standard error before it, and whether the piece itself is.
     pub fn hear(&mut self, stderr: bool, bytes: &[u8]) -> (Vec<u8>, bool) {
         if self.passed || bytes.is_empty() {

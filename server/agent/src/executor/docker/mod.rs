@@ -4,11 +4,13 @@
 //! **Invariant:** everything it makes on an engine carries its owner's labels, and nothing of it is left when its sessions
 //! are closed and it is retired, but what an engine that is away keeps until the next sweep.
 
+mod again;
 mod client;
 mod container;
 mod image;
 mod init;
 mod inside;
+mod life;
 mod names;
 mod network;
 mod probe;
@@ -19,6 +21,7 @@ mod reaper;
 mod session;
 mod vessel;
 mod warm;
+mod watch;
 mod workspace;
 
 pub use names::{AGENT, Owner, SERVER, SLOT};
@@ -32,7 +35,8 @@ use inside::{InsideSession, Kept};
 use network::Networks;
 use profile::Effective;
 use reaper::Reaper;
-use session::{DockerSession, Place};
+use serde::Deserialize;
+use session::{Attached, DockerSession, Place};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -72,6 +76,14 @@ pub struct Examined {
     pub shims: Result<(), String>,
 }
 
+/// A session that an earlier agent left.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Left {
+    Inside(Kept),
+    Attached(Attached),
+}
+
 /// The executor.
 pub struct DockerExecutor {
     settings: Settings,
@@ -82,7 +94,7 @@ pub struct DockerExecutor {
     /// Whether shims work on this engine, once it was tried: who makes the containers then.
     yard: OnceCell<Option<Yard>>,
     /// What an earlier agent left and runs still.
-    kept: Mutex<Vec<Kept>>,
+    kept: Mutex<Vec<Left>>,
     swept: OnceCell<()>,
     /// The image used last: it has a shell, most likely, when a workspace is to be released.
     image: Mutex<Option<String>>,
@@ -167,7 +179,7 @@ impl DockerExecutor {
                         // It may have been away in between.
                         if tries > 0 {
                             tracing::warn!(
-                                "Containers cannot reach this agent ({why}): each step gets a container of its own, and steps do not outlive the agent."
+                                "Containers cannot reach this agent ({why}): each step gets a container of its own, whose output may have gaps where the agent was not there."
                             );
                             return Ok(None);
                         }
@@ -246,8 +258,19 @@ impl DockerExecutor {
     async fn swept(&self, engine: &Engine) -> Result<usize, ExecError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for one in &kept {
-            self.reaper.adopt(&one.container);
-            self.networks.adopt(one.slot, one.network.clone()).await;
+            match one {
+                Left::Inside(one) => {
+                    self.reaper.adopt(&one.container);
+                    self.networks.adopt(one.slot, one.network.clone()).await;
+                }
+                Left::Attached(one) => {
+                    let containers = session::containers(engine, &self.settings.owner, one.attempt).await?;
+                    for id in containers.into_iter().filter_map(|c| c.id) {
+                        self.reaper.adopt(&id);
+                    }
+                    self.networks.adopt(one.slot, one.network.clone()).await;
+                }
+            }
         }
         let containers = self.reaper.sweep(engine, &self.settings.owner).await?;
         let networks = self.networks.remove_unknown(engine, &self.settings.owner).await?;
@@ -280,7 +303,7 @@ impl Executor for DockerExecutor {
         if let Some(yard) = self.yard(&engine).await? {
             return self.inside(yard, spec, image, network, limits).await;
         }
-        Ok(Box::new(DockerSession::new(Place {
+        Ok(Box::new(DockerSession::new(Arc::new(Place {
             limits,
             engine,
             owner: self.settings.owner.clone(),
@@ -289,7 +312,7 @@ impl Executor for DockerExecutor {
             network,
             networks: self.networks.clone(),
             reaper: self.reaper.clone(),
-        })))
+        }))))
     }
 
     async fn recover(
@@ -298,7 +321,7 @@ impl Executor for DockerExecutor {
         spec: SessionSpec,
         base: u64,
     ) -> Result<Option<Box<dyn Session>>, ExecError> {
-        let Ok(kept) = serde_json::from_value::<Kept>(handle.data.clone()) else {
+        let Ok(left) = serde_json::from_value::<Left>(handle.data.clone()) else {
             return Ok(None);
         };
         let (engine, yard) = loop {
@@ -313,6 +336,32 @@ impl Executor for DockerExecutor {
                 Err(e) => tracing::warn!("What ran in containers waits to be taken up again: {e}"),
             }
             tokio::time::sleep(AGAIN).await;
+        };
+        let kept = match left {
+            Left::Inside(kept) => kept,
+            Left::Attached(left) => {
+                let place = Place {
+                    limits: left.limits,
+                    engine,
+                    owner: self.settings.owner.clone(),
+                    spec,
+                    image: left.image,
+                    network: left.network,
+                    networks: self.networks.clone(),
+                    reaper: self.reaper.clone(),
+                };
+                let place = Arc::new(place);
+                let session = loop {
+                    match DockerSession::find(place.clone()).await {
+                        Err(ExecError::EngineGone(why)) => {
+                            tracing::warn!("What ran in containers waits to be taken up again: {why}");
+                        }
+                        found => break found?,
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                };
+                return Ok(Some(Box::new(session)));
+            }
         };
         let container = kept.container.clone();
         let found = match yard {
@@ -330,10 +379,14 @@ impl Executor for DockerExecutor {
 
     async fn sweep(&self, kept: &[Handle]) -> Result<usize, ExecError> {
         let ours = kept.iter().filter(|h| h.kind == ExecutorKind::Docker);
-        let kept: Vec<Kept> = ours
+        let kept: Vec<Left> = ours
             .filter_map(|h| serde_json::from_value(h.data.clone()).ok())
             .collect();
-        let homes = kept.iter().map(|k| k.place.home().to_owned()).collect();
+        let homes = kept.iter().filter_map(|left| match left {
+            Left::Inside(kept) => Some(kept.place.home().to_owned()),
+            Left::Attached(_) => None,
+        });
+        let homes = homes.collect();
         self.kept
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

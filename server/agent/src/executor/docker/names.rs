@@ -3,7 +3,7 @@
 //! **Invariant:** labels say whose a thing is for as long as it exists; a name says which attempt it serves.
 
 use crate::executor::SessionSpec;
-use domain::AgentId;
+use domain::{AgentId, AttemptId};
 use std::collections::HashMap;
 
 /// Label: the installation a thing belongs to.
@@ -12,6 +12,12 @@ pub const SERVER: &str = "caracal.server";
 pub const AGENT: &str = "caracal.agent";
 /// Label: the slot.
 pub const SLOT: &str = "caracal.slot";
+/// Label of an attached container: the attempt it serves.
+pub(super) const ATTEMPT: &str = "caracal.attempt";
+/// Label of an attached container: the step it runs.
+pub(super) const STEP: &str = "caracal.step";
+/// Label of an attached container: which life of the engine it was made in (see `life`).
+pub(super) const LIFE: &str = "caracal.life";
 
 /// Whose things they are. Two agents on one engine never share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,16 @@ impl Owner {
     pub(super) fn filter(&self) -> HashMap<String, Vec<String>> {
         let labels = vec![format!("{SERVER}={}", self.server), format!("{AGENT}={}", self.agent)];
         HashMap::from([("label".to_owned(), labels)])
+    }
+
+    /// The engine's filter for the attached containers of an attempt.
+    pub(super) fn attempt(&self, attempt: AttemptId) -> HashMap<String, Vec<String>> {
+        let mut filter = self.filter();
+        filter
+            .entry("label".into())
+            .or_default()
+            .push(format!("{ATTEMPT}={attempt}"));
+        filter
     }
 
     /// Name of a slot's network.

@@ -36,7 +36,12 @@ pub(super) struct Container<'a> {
 /// What runs in it.
 pub(super) enum Inside<'a> {
     /// One command, whose output is attached to.
-    Command { argv: Vec<String>, env: Vec<String> },
+    Command {
+        argv: Vec<String>,
+        env: Vec<String>,
+        /// Whether the engine keeps what it writes, too.
+        logged: bool,
+    },
     /// A shim, whose door this is.
     Shim(&'a Path),
 }
@@ -62,6 +67,23 @@ impl Effective {
     }
 }
 
+/// Bytes of one file of a log the engine keeps; it keeps [`LOG_FILES`], and throws the oldest away.
+pub(super) const LOG: u64 = 32 << 20;
+const LOG_FILES: u32 = 2;
+
+/// What the engine keeps of the output. Its `local` form alone keeps bytes as they are.
+fn log(kept: bool) -> HostConfigLogConfig {
+    let options = || {
+        let file = ("max-file", LOG_FILES.to_string());
+        let options = [file, ("max-size", LOG.to_string()), ("compress", "false".into())];
+        options.map(|(k, v)| (k.to_owned(), v)).into()
+    };
+    HostConfigLogConfig {
+        typ: Some(if kept { "local" } else { "none" }.into()),
+        config: kept.then(options),
+    }
+}
+
 /// The engine's words for a container.
 pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
     let mount = |from: &Path, to: &str, read_only| Mount {
@@ -73,13 +95,13 @@ pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
     };
     let mut mounts = vec![mount(c.workspace, WORKSPACE, false)];
     let attached = matches!(c.inside, Inside::Command { .. });
-    let (argv, env) = match c.inside {
-        Inside::Command { argv, env } => (argv, env),
+    let (argv, env, logged) = match c.inside {
+        Inside::Command { argv, env, logged } => (argv, env, logged),
         Inside::Shim(door) => {
             mounts.push(mount(door, shim::MOUNT, true));
             let inside = |name| format!("{}/{name}", shim::MOUNT);
             // Nothing of a job's environment is told to the engine: it goes to the shim.
-            (vec![inside(shim::PROGRAM), inside(shim::SOCKET)], Vec::new())
+            (vec![inside(shim::PROGRAM), inside(shim::SOCKET)], Vec::new(), false)
         }
     };
     let host = HostConfig {
@@ -96,10 +118,7 @@ pub(super) fn body(c: Container<'_>) -> ContainerCreateBody {
         nano_cpus: Some(c.limits.nano_cpus),
         // PID 1 that passes TERM on and reaps: a shell as PID 1 would ignore TERM. A shim does both.
         init: Some(attached),
-        log_config: Some(HostConfigLogConfig {
-            typ: Some("none".into()),
-            config: None,
-        }),
+        log_config: Some(log(logged)),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,

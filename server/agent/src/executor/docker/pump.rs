@@ -10,9 +10,13 @@ use bollard::errors::Error;
 use domain::console::view::Stream as Name;
 use futures::{Stream, StreamExt};
 use std::pin::Pin;
+use tokio_util::task::AbortOnDropHandle;
 
 /// An attach stream.
 pub(super) type Attached = Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>;
+
+/// A stream that is being stored; dropping this ends it.
+pub(super) type Draining = AbortOnDropHandle<Drained>;
 
 /// How a stream ended.
 pub(super) struct Drained {
@@ -22,26 +26,37 @@ pub(super) struct Drained {
     pub broken: Option<Error>,
 }
 
+/// Stores everything, on a task of its own.
+pub(super) fn drain(output: Attached, words: Words, sink: Sink) -> Draining {
+    AbortOnDropHandle::new(tokio::spawn(pump(output, words, sink)))
+}
+
 /// Stores everything.
-pub(super) async fn drain(mut output: Attached, sink: Sink) -> Drained {
-    let mut words = Words::default();
+pub(super) async fn pump(mut output: Attached, mut words: Words, sink: Sink) -> Drained {
     while let Some(piece) = output.next().await {
-        let piece = match piece {
-            Ok(piece) => piece,
+        match piece {
+            Ok(piece) => pass(stream(&piece), piece.as_ref(), &mut words, &sink).await,
             Err(e) => return Drained { words, broken: Some(e) },
-        };
-        let stream = match piece {
-            LogOutput::StdErr { .. } => Name::Stderr,
-            _ => Name::Stdout,
-        };
-        let bytes = piece.as_ref();
-        let (before, keep) = words.hear(stream == Name::Stderr, bytes);
-        if !before.is_empty() {
-            sink.take(Name::Stderr, &before).await;
-        }
-        if keep {
-            sink.take(stream, bytes).await;
         }
     }
     Drained { words, broken: None }
+}
+
+/// Which stream a piece is of.
+pub(super) fn stream(piece: &LogOutput) -> Name {
+    match piece {
+        LogOutput::StdErr { .. } => Name::Stderr,
+        _ => Name::Stdout,
+    }
+}
+
+/// Stores a piece, unless it may be init's.
+pub(super) async fn pass(stream: Name, bytes: &[u8], words: &mut Words, sink: &Sink) {
+    let (before, keep) = words.hear(stream == Name::Stderr, bytes);
+    if !before.is_empty() {
+        sink.take(Name::Stderr, &before).await;
+    }
+    if keep {
+        sink.take(stream, bytes).await;
+    }
 }

@@ -63,6 +63,7 @@ pub(super) async fn give(
                 .map(Into::into)
                 .to_vec(),
             env: Vec::new(),
+            logged: false,
         },
         labels: owner.labels(0),
         network: "none",

@@ -194,7 +194,7 @@ impl Session for ProcessSession {
         }
     }
 
-    async fn resume(&self, step: StepCommand) -> Result<bool, ExecError> {
+    async fn resume(&self, step: StepCommand, _from: u64) -> Result<bool, ExecError> {
         let known = self.steps.knows(step.id.0);
         if known {
             *self.step.lock().await = Some(step);

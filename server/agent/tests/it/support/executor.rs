@@ -98,7 +98,7 @@ impl Session for Place {
         None
     }
 
-    async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
+    async fn resume(&self, _step: StepCommand, _from: u64) -> Result<bool, ExecError> {
         Ok(false)
     }
 
