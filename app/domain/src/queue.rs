@@ -26,6 +26,8 @@ pub enum ReasonCode {
     Resolving,
     /// It has just arrived, or is being handed out this moment.
     Placing,
+    /// The server's disk is nearly full.
+    Disk,
 }
 
 impl ReasonCode {
@@ -38,6 +40,7 @@ impl ReasonCode {
         Self::Paused,
         Self::Resolving,
         Self::Placing,
+        Self::Disk,
     ];
     /// The word for it.
     #[must_use]
@@ -50,12 +53,13 @@ impl ReasonCode {
             Self::Paused => "paused",
             Self::Resolving => "resolving",
             Self::Placing => "placing",
+            Self::Disk => "disk",
         }
     }
     /// Whether only a person can end the wait.
     #[must_use]
     pub fn blocked(self) -> bool {
-        matches!(self, Self::NoAgent | Self::Away | Self::Paused)
+        matches!(self, Self::NoAgent | Self::Away | Self::Paused | Self::Disk)
     }
 }
 

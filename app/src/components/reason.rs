@@ -29,6 +29,7 @@ pub fn Reason(
         ReasonCode::Paused => "circle-pause",
         ReasonCode::Resolving => "git-branch",
         ReasonCode::Placing => "hourglass",
+        ReasonCode::Disk => "triangle-alert",
     };
     let class = if code.blocked() {
         "reason reason-block"

@@ -43,8 +43,8 @@ pub fn Frame(
                                 <Note icon="triangle-alert" tone="st-failed" alert=true>
                                     <span>
                                         {format!(
-                                            "The disk of the server is nearly full ({left} MB free): no new task is taken, and \
-                                             output waits at the agents. Free space in its data folder; what runs goes on.",
+                                            "The disk of the server is nearly full ({left} MB free): no new task is taken, \
+                                             none that waits begins, and output waits at the agents. Free space in its data folder; what runs goes on.",
                                         )}
                                     </span>
                                 </Note>

@@ -1,10 +1,11 @@
 //! The scheduler: who gets what. It reads the fleet and the head of the queue inside a write, asks `domain::placement`,
 //! and hands out what fits in that same write.
 //!
-//! **Invariant:** after a placement no job waits while a slot that fits it is free; its cost hangs on the free slots, not
-//! on the length of the queue.
+//! **Invariant:** after a placement no job waits while a slot that fits it is free, but for want of space on the server's
+//! disk; its cost hangs on the free slots, not on the length of the queue.
 
 use crate::queue::apply;
+use crate::space::Space;
 use crate::store::tasks::ready;
 use crate::store::{Result, Tx, agents};
 use domain::Timestamp;
@@ -12,12 +13,25 @@ use domain::lifecycle::{Effect, Event};
 use domain::placement::{Agent, Busy, place};
 use domain::status::{AgentStatus, Availability};
 use std::collections::HashSet;
+use std::sync::Arc;
+
+/// On what terms jobs are handed out.
+#[derive(Clone)]
+pub struct Terms {
+    /// Milliseconds that an attempt's first hold lasts.
+    pub lease_ms: i64,
+    /// Where its output will be stored; while there is too little, nothing is handed out.
+    pub space: Option<Arc<Space>>,
+}
 
 /// Hands out waiting jobs to free slots. Effects are for after the commit.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn place_waiting(tx: &mut Tx, lease_ms: i64, now: Timestamp) -> Result<Vec<Effect>> {
+pub async fn place_waiting(tx: &mut Tx, terms: &Terms, now: Timestamp) -> Result<Vec<Effect>> {
+    if terms.space.as_ref().is_some_and(|s| s.is_low() && s.look().is_some()) {
+        return Ok(Vec::new());
+    }
     let mut fleet = agents::fleet(tx).await?;
     let mut blocked: Vec<String> = Vec::new();
     let mut effects = Vec::new();
@@ -40,7 +54,7 @@ pub async fn place_waiting(tx: &mut Tx, lease_ms: i64, now: Timestamp) -> Result
                 job: p.job,
                 agent: p.agent,
                 epoch: w.epoch + 1,
-                lease_until: now.plus(lease_ms),
+                lease_until: now.plus(terms.lease_ms),
                 timeout_ms: w.timeout_ms,
             };
             let applied = apply(tx, w.place.task, vec![event], None, now).await?;

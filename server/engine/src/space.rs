@@ -1,6 +1,6 @@
 //! Space on the disk of the data folder: when it runs out, new work is refused in a sentence while what runs goes on.
 //!
-//! Below the mark no task is taken and no output is stored: it waits in the agents' spools. What is left is the database's,
+//! Below the mark no task is taken or handed out, and no output is stored: it waits in the agents' spools. What is left is the database's,
 //! and when that is nearly gone a reserve is given back, so that an abort can be written on a disk that others have filled.
 //! **Invariant:** it only looks; whoever is refused has changed nothing.
 

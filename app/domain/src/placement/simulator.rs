@@ -133,6 +133,8 @@ fn check_why(job: &Waiting, why: &Why, agents: &[Agent], now: Timestamp) -> Resu
     let says = |part: &str| why.sentence.contains(part);
     let agents_by = |id: i64| agents.iter().find(|agent| agent.id.0 == id);
     let fine = match why.code {
+        // Never placement's own word.
+        ReasonCode::Disk => false,
         ReasonCode::Needs => {
             blocker == job.unmet.first().map(|need| ("job", need.job.0)) && says(&job.unmet[0].key) && says("same task")
         }

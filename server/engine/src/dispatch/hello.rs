@@ -92,7 +92,7 @@ fn verdict(row: &HeldAttempt, have: &[Have]) -> Verdict {
 impl Dispatch {
     /// Begins a session and reconciles what is held, in one write.
     pub(super) async fn agree(&self, hello: Hello, version: u32) -> Result<Agreed> {
-        let (clock, lease_ms) = (self.clock.clone(), self.settings.lease_ms);
+        let (clock, lease_ms, terms) = (self.clock.clone(), self.settings.lease_ms, self.terms());
         let Hello {
             agent,
             have,
@@ -105,7 +105,7 @@ impl Dispatch {
         let (session, held, mut effects) = self
             .store
             .write(move |tx| {
-                let (have, facts, labels) = (asked.clone(), facts.clone(), labels.clone());
+                let (have, facts, labels, terms) = (asked.clone(), facts.clone(), labels.clone(), terms.clone());
                 let now = clock.now();
                 async move {
                     let session = agents::connected(tx, agent, &facts, &labels, slots, now).await?;
@@ -119,7 +119,7 @@ impl Dispatch {
                         };
                         effects.extend(apply(tx, TaskId(row.task_id), vec![gone], None, now).await?.effects);
                     }
-                    effects.extend(place_waiting(tx, lease_ms, now).await?);
+                    effects.extend(place_waiting(tx, &terms, now).await?);
                     Ok((session, held, effects))
                 }
                 .boxed()

@@ -24,7 +24,7 @@ pub use session::Frame;
 use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::queue::Outward;
-use crate::scheduler::place_waiting;
+use crate::scheduler::{Terms, place_waiting};
 use crate::space::Space;
 use crate::store::Store;
 use domain::agent::Load;
@@ -134,15 +134,21 @@ impl Dispatch {
 
     /// Hands out what waits, in a write of its own, and tells the agents.
     pub async fn place(&self) {
-        let lease_ms = self.settings.lease_ms;
-        let clock = self.clock.clone();
+        let (terms, clock) = (self.terms(), self.clock.clone());
         let placed = self.store.write(move |tx| {
-            let now = clock.now();
-            place_waiting(tx, lease_ms, now).boxed()
+            let (terms, now) = (terms.clone(), clock.now());
+            async move { place_waiting(tx, &terms, now).await }.boxed()
         });
         match placed.await {
             Ok(effects) => self.out.send(effects),
             Err(e) => tracing::error!(error = %e, "Cannot place waiting jobs: {e}"),
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            lease_ms: self.settings.lease_ms,
+            space: Some(self.space.clone()),
         }
     }
 

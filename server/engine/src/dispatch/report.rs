@@ -143,7 +143,7 @@ impl Dispatch {
         }
         let groups: Vec<Group> = groups.into_values().collect();
         let (lines, missing) = (self.count_lines(&groups), self.measure(session, &groups));
-        let (agent, clock, lease_ms) = (session.agent, self.clock.clone(), self.settings.lease_ms);
+        let (agent, clock, terms) = (session.agent, self.clock.clone(), self.terms());
         let (asked, told) = (groups.clone(), session.foreign.clone());
         let written = self.store.write(move |tx| {
             let (groups, lines, missing, now) = (asked.clone(), lines.clone(), missing.clone(), clock.now());
@@ -151,6 +151,7 @@ impl Dispatch {
                 told: told.clone(),
                 ..Recorded::default()
             };
+            let terms = terms.clone();
             async move {
                 for g in &groups {
                     record_one(tx, agent, g, now, &mut out).await?;
@@ -166,7 +167,7 @@ impl Dispatch {
                 let frees = |e: &Effect| matches!(e, Effect::SlotFreed { .. } | Effect::JobsReady { .. });
                 if out.effects.iter().any(frees) {
                     out.effects.retain(|e| !frees(e));
-                    out.effects.extend(place_waiting(tx, lease_ms, now).await?);
+                    out.effects.extend(place_waiting(tx, &terms, now).await?);
                 }
                 Ok(out)
             }

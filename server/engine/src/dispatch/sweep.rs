@@ -31,7 +31,11 @@ impl Dispatch {
     /// Ends every attempt that is overdue now, and hands out what was held back until now.
     pub async fn sweep_once(&self) {
         let now = self.clock.now();
-        self.space.look();
+        let was_low = self.space.is_low();
+        if self.space.look().is_none() && was_low {
+            // What waited for space.
+            self.place().await;
+        }
         if let Some(by_ms) = self.steady.strayed() {
             // What is due is due by the next look, when what was measured by the old clock has moved along.
             return self.clock_moved(by_ms).await;

@@ -45,7 +45,7 @@ impl QueueService {
 impl domain::ports::Queue for QueueService {
     async fn waiting(&self, viewer: &Viewer) -> Result<Vec<QueueItem>> {
         authorize(viewer, Action::Read, Scope::default_project("the queue"))?;
-        let found = reasons(&self.store, WaitingFilter::Head(SHOWN), self.clock.now()).await?;
+        let found = reasons(&self.store, &self.space, WaitingFilter::Head(SHOWN), self.clock.now()).await?;
         Ok(items(found))
     }
 
@@ -54,7 +54,8 @@ impl domain::ports::Queue for QueueService {
         let seq = self.store.event_bounds().await?.0;
         let now = self.clock.now();
         let fleet = agents::fleet_now(&self.store).await?;
-        let found = explain(&fleet, waiting_all(&self.store, WaitingFilter::Head(SHOWN)).await?, now);
+        let waiting = waiting_all(&self.store, WaitingFilter::Head(SHOWN)).await?;
+        let found = explain(&fleet, &self.space, waiting, now);
         let mut figures = figures(&fleet);
         (figures.waiting, figures.running) = counts(&self.store).await?;
         figures.blocked = found.iter().filter(|r| r.why.code.blocked()).count() as i64;

@@ -8,7 +8,7 @@ use super::waiting::reasons;
 use crate::clock::SharedClock;
 use crate::console::{Consoles, Extent};
 use crate::queue::{Making, Outward, again, apply, create};
-use crate::scheduler::place_waiting;
+use crate::scheduler::{Terms, place_waiting};
 use crate::space::Space;
 use crate::store::audit::Entry;
 use crate::store::tasks::{self, Runnable, WaitingFilter};
@@ -37,7 +37,7 @@ pub struct TasksService {
     clock: SharedClock,
     out: Outward,
     consoles: Consoles,
-    lease_ms: i64,
+    terms: Terms,
     ended: Ended,
     space: Arc<Space>,
 }
@@ -58,7 +58,10 @@ impl TasksService {
             clock,
             out,
             consoles,
-            lease_ms,
+            terms: Terms {
+                lease_ms,
+                space: Some(space.clone()),
+            },
             ended: Ended::default(),
             space,
         }
@@ -87,7 +90,7 @@ impl TasksService {
             _ => WaitingFilter::Head(1_000),
         };
         let now = self.clock.now();
-        let why: HashMap<JobId, (ReasonCode, String)> = reasons(&self.store, filter, now)
+        let why: HashMap<JobId, (ReasonCode, String)> = reasons(&self.store, &self.space, filter, now)
             .await?
             .into_iter()
             .map(|r| (r.waiting.place.job, (r.why.code, r.why.sentence)))
@@ -166,11 +169,11 @@ impl TasksService {
 
     async fn enqueue(&self, viewer: &Viewer, plan: Runnable, making: Making) -> Result<TaskView> {
         let resolving = plan.resolved.source.is_some() && making.revision.is_none();
-        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
+        let (clock, terms, viewer) = (self.clock.clone(), self.terms.clone(), viewer.clone());
         let (id, effects) = self
             .store
             .write(move |tx| {
-                let (plan, making, now) = (plan.clone(), making.clone(), clock.now());
+                let (plan, making, terms, now) = (plan.clone(), making.clone(), terms.clone(), clock.now());
                 let entry = Entry::by(&viewer, now, "task.run");
                 async move {
                     let id = create(tx, &plan, &making, now).await?;
@@ -178,7 +181,7 @@ impl TasksService {
                     let effects = if resolving {
                         Vec::new()
                     } else {
-                        place_waiting(tx, lease_ms, now).await?
+                        place_waiting(tx, &terms, now).await?
                     };
                     Ok((id, effects))
                 }
@@ -242,11 +245,11 @@ impl domain::ports::Tasks for TasksService {
 
     async fn abort(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView> {
         self.authorized(viewer, Action::Run, id).await?;
-        let (clock, viewer, lease_ms) = (self.clock.clone(), viewer.clone(), self.lease_ms);
+        let (clock, viewer, terms) = (self.clock.clone(), viewer.clone(), self.terms.clone());
         let effects = self
             .store
             .write(move |tx| {
-                let (by, now) = (viewer.name.clone(), clock.now());
+                let (by, terms, now) = (viewer.name.clone(), terms.clone(), clock.now());
                 let entry = Entry::by(&viewer, now, "task.abort");
                 async move {
                     let asked = lifecycle::Event::AbortAsked { by: by.clone() };
@@ -259,7 +262,7 @@ impl domain::ports::Tasks for TasksService {
                     }
                     let mut effects = applied.effects;
                     if task.desired == Desired::Abort {
-                        effects.extend(place_waiting(tx, lease_ms, now).await?);
+                        effects.extend(place_waiting(tx, &terms, now).await?);
                     }
                     Ok(effects)
                 }
@@ -294,16 +297,16 @@ impl domain::ports::Tasks for TasksService {
             priority: snapshot.priority,
         };
         let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
-        let (clock, lease_ms, viewer) = (self.clock.clone(), self.lease_ms, viewer.clone());
+        let (clock, terms, viewer) = (self.clock.clone(), self.terms.clone(), viewer.clone());
         let (new, effects) = self
             .store
             .write(move |tx| {
-                let (snapshot, making, now) = (snapshot.clone(), making.clone(), clock.now());
+                let (snapshot, making, terms, now) = (snapshot.clone(), making.clone(), terms.clone(), clock.now());
                 let entry = Entry::by(&viewer, now, "task.rerun");
                 async move {
                     let new = again(tx, id, &snapshot, failed_only, &making, now).await?;
                     tx.audit(of(entry, new, format!("of task {id}"))).await?;
-                    Ok((new, place_waiting(tx, lease_ms, now).await?))
+                    Ok((new, place_waiting(tx, &terms, now).await?))
                 }
                 .boxed()
             })

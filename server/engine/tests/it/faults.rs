@@ -2,6 +2,7 @@
 //! space again. Each test proves that its fault happened.
 
 use crate::support::{Database, TinyDisk, World};
+use domain::queue::ReasonCode;
 use domain::status::TaskStatus;
 use domain::task::{CauseKind, RunPlan, TaskView};
 use domain::{Error, PlanId, Timestamp};
@@ -265,6 +266,7 @@ async fn a_disk_that_runs_full_takes_no_new_task_while_aborts_and_what_runs_go_o
     let plan = w.plan(ONE).await;
     let (quiet, loud) = (w.run(plan).await.id, w.run(plan).await.id);
     let (a, b) = (agent.assignment().await, agent.assignment().await);
+    let waits = w.run(plan).await.id;
     agent.prepare(&a).await;
     agent.prepare(&b).await;
     agent.step(&b, 0, Exit::Exited(0)).await;
@@ -297,6 +299,12 @@ async fn a_disk_that_runs_full_takes_no_new_task_while_aborts_and_what_runs_go_o
         .await;
     agent.end(a.fence, true).await;
     assert_eq!(w.states(quiet).await.0, TaskStatus::Aborted);
+    // The slot is free, and what waits goes on waiting: its output could not be stored.
+    let held = w.task(waits).await;
+    assert_eq!(held.status, TaskStatus::Pending);
+    assert!(held.reason.unwrap().starts_with("The server's disk is nearly full"));
+    let waiting = w.engine.ports.queue.waiting(&w.ana).await.unwrap();
+    assert_eq!(waiting[0].reason_code, ReasonCode::Disk);
     // Output is not taken: it stays where it is, and is asked for again.
     agent.write(b.fence, b"while it was full\n");
     let end = StepEnd {
@@ -319,6 +327,11 @@ async fn a_disk_that_runs_full_takes_no_new_task_while_aborts_and_what_runs_go_o
         .await;
     assert_eq!(w.states(loud).await.0, TaskStatus::Passed);
     assert_eq!(stored(w.dir.path(), b.fence.attempt.0), b"while it was full\n");
+    assert_eq!(
+        agent.assignment().await.task,
+        waits,
+        "handed out by the end that freed a slot"
+    );
     run(&w, plan).await.unwrap();
     w.engine.dispatch.sweep_once().await;
     assert!(w.dir.path().join("reserve").exists(), "it is kept again");

@@ -3,9 +3,14 @@
 use super::{NOW, agent, put, simple, write};
 use crate::support::{Database, on_both};
 use domain::lifecycle::Effect;
-use engine::scheduler::place_waiting;
+use engine::scheduler::{Terms, place_waiting};
 use futures::FutureExt;
 use std::collections::BTreeSet;
+
+const TERMS: &Terms = &Terms {
+    lease_ms: 600_000,
+    space: None,
+};
 
 on_both!(
     eight_placers_hand_out_forty_two_jobs_once_each,
@@ -26,7 +31,7 @@ async fn eight_placers_hand_out_forty_two_jobs_once_each(database: Database) {
             let mut got = Vec::new();
             // Each places again and again, as enqueueing, endings and sweeps do.
             for _ in 0..6 {
-                let effects = store.write(|tx| place_waiting(tx, 600_000, NOW).boxed()).await.unwrap();
+                let effects = store.write(|tx| place_waiting(tx, TERMS, NOW).boxed()).await.unwrap();
                 got.extend(effects.into_iter().filter_map(|e| match e {
                     Effect::Assign { fence, .. } => Some(fence),
                     _ => None,
@@ -54,7 +59,7 @@ async fn a_placement_that_fails_hands_nothing_out(database: Database) {
     let failed = store
         .write(|tx| {
             async move {
-                let effects = place_waiting(tx, 600_000, NOW).await?;
+                let effects = place_waiting(tx, TERMS, NOW).await?;
                 assert_eq!(effects.len(), 1, "it was handed out, inside");
                 Err::<(), _>(engine::store::Error::Refused(domain::Error::Conflict("no".into())))
             }
@@ -64,6 +69,6 @@ async fn a_placement_that_fails_hands_nothing_out(database: Database) {
     assert!(failed.is_err());
     let seen = engine::store::tasks::view(&store, id).await.unwrap().unwrap();
     assert_eq!(seen.status, domain::status::TaskStatus::Pending);
-    let effects = write(&store, |tx| place_waiting(tx, 600_000, NOW).boxed()).await;
+    let effects = write(&store, |tx| place_waiting(tx, TERMS, NOW).boxed()).await;
     assert_eq!(effects.len(), 1);
 }
