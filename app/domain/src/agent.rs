@@ -29,6 +29,9 @@ pub struct Facts {
     pub engine: Option<String>,
     /// Why the engine cannot be used now, if it cannot.
     pub engine_error: Option<String>,
+    /// Why nothing can be stored on its disk now, if it cannot: it takes no job then, whatever the executor.
+    #[serde(default)]
+    pub disk_error: Option<String>,
     /// Executors it offers, the default first.
     pub executors: Vec<ExecutorKind>,
     /// Whether process steps are confined by Landlock.
@@ -53,6 +56,16 @@ pub struct Load {
 
 /// A clock that is off by more than this is shown as a warning, milliseconds. Nothing is decided by it.
 pub const CLOCK_FAR_MS: i64 = 60_000;
+
+/// Whether two findings of how far a clock is off (`None`: not far) are the same to a person.
+#[must_use]
+pub fn same_clock(a: Option<i64>, b: Option<i64>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.saturating_sub(b).saturating_abs() <= CLOCK_FAR_MS,
+        _ => false,
+    }
+}
 
 /// An agent as the API and the page show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

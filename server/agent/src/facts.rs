@@ -1,7 +1,7 @@
 //! What the agent says of its machine, and when it says it again.
 //!
 //! **Invariant:** facts are re-sent when work could be placed otherwise because of them: the engine went or came back, the
-//! free disk changed much, the host has another name. A look never blocks the connection.
+//! disk ran full, its free space changed much, the host has another name. A look never blocks the connection.
 
 use crate::executor::Executor;
 use crate::load::Sampler;
@@ -50,6 +50,7 @@ pub fn look(data: &Path, version: &str, executors: &Executors) -> Reported {
         disk_free,
         engine: executors.engine.clone(),
         engine_error: executors.engine_error.clone(),
+        disk_error: full(disk_total, disk_free),
         executors: executors.list.iter().map(|e| e.kind()).collect(),
         landlock: executors.landlock,
         version: version.into(),
@@ -83,10 +84,8 @@ pub(crate) async fn watch(
         load.send_replace(sampler.sample());
         let (total, free) = disk(&data);
         let hostname = uname().nodename().to_string_lossy().into_owned();
-        let error = match full(total, free) {
-            Some(full) => Some(full),
-            None => trouble_of(&executors).await.or_else(|| standing.clone()),
-        };
+        let full = full(total, free);
+        let error = trouble_of(&executors).await.or_else(|| standing.clone());
         reported.send_if_modified(|now| {
             let facts = &mut now.facts;
             let much = facts.disk_free.abs_diff(free) >= MUCH.min(total / 20).max(1);
@@ -99,7 +98,15 @@ pub(crate) async fn watch(
                 }
                 facts.engine_error.clone_from(&error);
             }
-            if much {
+            let filled = facts.disk_error.is_some() != full.is_some();
+            if filled {
+                match &full {
+                    Some(why) => tracing::warn!("No work can be taken now: {why}"),
+                    None => tracing::info!(at = %clock::now(), "The disk has space again."),
+                }
+                facts.disk_error.clone_from(&full);
+            }
+            if much || filled {
                 (facts.disk_total, facts.disk_free) = (total, free);
             }
             let renamed = facts.hostname != hostname;
@@ -107,7 +114,7 @@ pub(crate) async fn watch(
                 facts.hostname.clone_from(&hostname);
                 now.labels.insert("hostname".into(), hostname.clone());
             }
-            news || much || renamed
+            news || much || filled || renamed
         });
         trouble = Some(error);
         sleep(LOOK).await;

@@ -33,6 +33,8 @@ pub enum Fault {
     HalfOpen,
     /// The network resets every connection.
     Reset,
+    /// Every message between server and agent arrives twice.
+    Twice,
     /// SIGKILL of the Docker engine, which comes up again; whether it runs with live-restore.
     EngineKill(bool),
     /// SIGTERM of the Docker engine, as an upgrade; whether it runs with live-restore.
@@ -41,6 +43,10 @@ pub enum Fault {
     EngineAndAgent,
     /// The engine is away until the agent has said so, and a while longer.
     EngineAway,
+    /// The disk of a data folder is filled, and freed again.
+    Disk(Who),
+    /// The clock is set an hour or a day back or forth.
+    Clock(Who),
 }
 
 /// What a fault may cost, and nothing else.
@@ -50,6 +56,8 @@ pub enum Toll {
     Nothing,
     /// What runs in containers ends `lost`, with its output up to there.
     Engine,
+    /// What cannot be stored fails and says so, with its output up to there.
+    AgentDisk,
 }
 
 impl Fault {
@@ -69,6 +77,7 @@ impl Fault {
         Self::KillBoth,
         Self::KillAtEnd(Who::Server),
         Self::HalfOpen,
+        Self::Twice,
         Self::KillLoop(Who::Agent),
         Self::Reset,
         Self::Kill(Who::Server),
@@ -110,6 +119,8 @@ impl Fault {
             Kind::Alone => Self::ALONE,
             Kind::Apart => Self::APART,
             Kind::Contained => Self::CONTAINED,
+            Kind::Adrift => &[Self::Clock(Who::Server), Self::Clock(Who::Agent)],
+            Kind::Tight => &[Self::Disk(Who::Agent), Self::Disk(Who::Server)],
         }
     }
 
@@ -117,6 +128,7 @@ impl Fault {
     pub fn toll(self) -> Toll {
         match self {
             Self::EngineKill(false) | Self::EngineStop(false) => Toll::Engine,
+            Self::Disk(Who::Agent) => Toll::AgentDisk,
             _ => Toll::Nothing,
         }
     }
@@ -146,10 +158,13 @@ impl Fault {
             Self::Partition => ("network: all lost", None),
             Self::HalfOpen => ("network: one way lost", None),
             Self::Reset => ("network: RST", None),
+            Self::Twice => ("network: messages twice", None),
             Self::EngineKill(l) => return format!("engine: kill -9 {} live-restore", live(l)),
             Self::EngineStop(l) => return format!("engine: SIGTERM {} live-restore", live(l)),
             Self::EngineAndAgent => ("engine: kill -9 of engine and agent", None),
             Self::EngineAway => ("engine: away for a while", None),
+            Self::Disk(who) => ("disk full", Some(who)),
+            Self::Clock(who) => ("clock set", Some(who)),
         };
         let place = if kind.contained() && !what.starts_with("engine") {
             "containers: "

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** an answer is whole or an error; nothing is tried again here, the caller knows what may be sent twice.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,12 +16,14 @@ use tokio::time::timeout;
 const CALL: Duration = Duration::from_secs(30);
 
 /// Where calls go, and as whom.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Client {
     /// `host:port`.
     pub address: String,
     /// A token with every right.
     pub token: String,
+    /// Answers 503 so far.
+    pub refused: Arc<AtomicU64>,
 }
 
 /// An answer.
@@ -50,6 +54,11 @@ impl Answer {
 }
 
 impl Client {
+    /// How many calls were answered 503 so far.
+    pub fn refusals(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         self.call("GET", path, "", "").await
@@ -86,7 +95,11 @@ impl Client {
             .await
             .with_context(|| format!("{method} {path} was not answered within {} s", CALL.as_secs()))?
             .with_context(|| format!("{method} {path}"))?;
-        parse(&raw).with_context(|| format!("{method} {path}"))
+        let answer = parse(&raw).with_context(|| format!("{method} {path}"))?;
+        if answer.status == 503 {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(answer)
     }
 }
 

@@ -11,12 +11,15 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
 use tokio::sync::broadcast::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::fault::Fault;
 use crate::proxy::Fault as Net;
 use crate::site::{Site, Who};
+use crate::submit::{Asked, submit};
 use crate::witness::{Witness, Word};
+use crate::workload::Work;
 
 /// How long a fault waits for what it is to hit, or to be felt.
 pub const TARGET: Duration = Duration::from_secs(20);
@@ -33,6 +36,10 @@ pub struct Scene<'a> {
     pub witness: &'a Witness,
     /// How the names of this round's steps begin.
     pub mark: &'a str,
+    /// The mark in every step's environment.
+    pub run: &'a str,
+    /// The tasks of this round.
+    pub asking: Vec<JoinHandle<Result<Asked>>>,
 }
 
 /// What came of a fault.
@@ -114,14 +121,38 @@ impl Fault {
                 scene.network(way).await
             }
             Self::Reset => scene.network(Net::Reset).await,
+            Self::Twice => scene.twice().await,
             Self::EngineKill(_) | Self::EngineStop(_) | Self::EngineAndAgent | Self::EngineAway => {
                 scene.engine(self).await
             }
+            Self::Disk(Who::Agent) => scene.agent_disk().await,
+            Self::Clock(who) => scene.clock(who).await,
+            Self::Disk(Who::Server) => scene.server_disk().await,
         }
     }
 }
 
 impl Scene<'_> {
+    /// Asks for a task after some time.
+    pub fn ask(&mut self, work: Work, after: Duration) {
+        let document = work.document(self.run, self.site.place);
+        let client = self.site.client.clone();
+        self.asking.push(tokio::spawn(async move {
+            sleep(after).await;
+            submit(client, work, document).await
+        }));
+    }
+
+    /// Waits until a step of this round runs.
+    pub async fn something_runs(&self) {
+        let awaited = timeout(TARGET, async {
+            while !self.running() {
+                sleep(Duration::from_millis(2)).await;
+            }
+        });
+        let _ = awaited.await; // the fault comes all the same
+    }
+
     /// Whether a step of this round runs, as far as the witness knows.
     pub fn running(&self) -> bool {
         self.witness.running(self.mark) > 0
@@ -203,14 +234,26 @@ impl Scene<'_> {
         Ok(Hits::new(proxy.hits() - before, amid))
     }
 
+    /// Lets messages come twice, from the greeting on or from the midst of a session.
+    async fn twice(&mut self) -> Result<Hits> {
+        if self.random.random_bool(0.5) {
+            let proxy = self.site.proxy.as_ref().context("this site has no network")?;
+            let before = proxy.hits();
+            proxy.set(Net::Reset);
+            let torn = timeout(TARGET, async {
+                while proxy.hits() == before {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            });
+            torn.await.context("there was no connection to reset")?;
+            proxy.set(Net::Twice);
+        }
+        self.network(Net::Twice).await
+    }
+
     async fn engine(&mut self, fault: Fault) -> Result<Hits> {
-        // With nothing running, an engine's end would be none: one step is waited for.
-        let awaited = timeout(TARGET, async {
-            while !self.running() {
-                sleep(Duration::from_millis(2)).await;
-            }
-        });
-        let _ = awaited.await;
+        // With nothing running, an engine's end would be none.
+        self.something_runs().await;
         self.pause(0..1500).await;
         let amid = self.running();
         // What steps told before now must be in the console, whatever becomes of them.
@@ -236,7 +279,7 @@ impl Scene<'_> {
             self.pause(0..2000).await;
         }
         if fault == Fault::EngineAway {
-            self.site.agent_says("Docker", true).await?;
+            self.site.agent_says("engine_error", true).await?;
             self.pause(1000..4000).await;
         }
         self.site
@@ -250,7 +293,7 @@ impl Scene<'_> {
             self.site.up(Who::Agent).await?;
         }
         if fault == Fault::EngineAway {
-            self.site.agent_says("Docker", false).await?;
+            self.site.agent_says("engine_error", false).await?;
         }
         Ok(Hits::new(1, amid))
     }

@@ -11,11 +11,15 @@ pub enum Kind {
     Apart,
     /// The same, and steps run in containers of a private engine.
     Contained,
+    /// The data of server and agent each lie on a small disk of its own.
+    Tight,
+    /// Server and agent go by clocks of their own, which can be set.
+    Adrift,
 }
 
 impl Kind {
     /// All there are, in the order of their turns.
-    pub const ALL: &[Self] = &[Self::Apart, Self::Contained, Self::Alone];
+    pub const ALL: &[Self] = &[Self::Apart, Self::Contained, Self::Alone, Self::Tight, Self::Adrift];
 
     /// Whether the agent is a process of its own.
     pub fn remote(self) -> bool {
@@ -33,6 +37,8 @@ impl Kind {
             Self::Alone => "alone",
             Self::Apart => "apart",
             Self::Contained => "containers",
+            Self::Tight => "tight",
+            Self::Adrift => "adrift",
         }
     }
 }

@@ -4,8 +4,12 @@
 //! **Invariant:** all that is random comes from one printed seed (`CARACAL_CHAOS_SEED` gives it again); time only bounds
 //! waiting. The folder of a run that failed is kept.
 
+mod clock;
+mod disk;
 mod engine;
 mod fault;
+mod frames;
+mod full;
 mod http;
 mod inflict;
 mod kind;

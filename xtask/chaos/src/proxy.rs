@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::frames::Frames;
+
 /// What is wrong with the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -31,6 +33,8 @@ pub enum Fault {
     DropDown,
     /// Connections end with RST, new ones at once.
     Reset,
+    /// Every whole websocket message arrives twice, both ways.
+    Twice,
 }
 
 /// The proxy.
@@ -70,7 +74,8 @@ impl Proxy {
         self.fault.send_replace(fault);
     }
 
-    /// How often faults hit something so far: pieces of data held up or lost, connections reset.
+    /// How often faults hit something so far: pieces of data held up or lost, connections reset, messages
+    /// sent twice.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
@@ -124,7 +129,7 @@ async fn one_way(
     hits: Arc<AtomicU64>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
-    let mut lost = false;
+    let (mut lost, mut frames) = (false, Frames::default());
     loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         let now = *fault.borrow();
@@ -139,7 +144,7 @@ async fn one_way(
                 sleep(by).await;
                 false
             }
-            Fault::None | Fault::Reset => false,
+            Fault::None | Fault::Reset | Fault::Twice => false,
         };
         if silent && read > 0 {
             hits.fetch_add(1, Ordering::Relaxed);
@@ -151,8 +156,10 @@ async fn one_way(
             let _ = fault.wait_for(|f| matches!(f, Fault::None | Fault::Reset)).await;
             return;
         }
+        let (passed, copies) = frames.pass(&buffer[..read], now == Fault::Twice);
+        hits.fetch_add(copies, Ordering::Relaxed);
         // TCP never skips: a stream with a hole would be another fault than a network's, so it ends here.
-        if read == 0 || lost || to.write_all(&buffer[..read]).await.is_err() {
+        if read == 0 || lost || to.write_all(&passed).await.is_err() {
             return;
         }
     }
@@ -249,5 +256,22 @@ mod tests {
         let mut next = TcpStream::connect(&proxy.address).await.unwrap();
         assert!(say(&mut next, b"three").await.is_err());
         hits_reach(&proxy, 2).await;
+    }
+
+    #[tokio::test]
+    async fn messages_come_twice_only_while_that_is_the_fault() {
+        let proxy = Proxy::start(&echo().await).await.unwrap();
+        let mut stream = TcpStream::connect(&proxy.address).await.unwrap();
+        let head = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        assert_eq!(say(&mut stream, head).await.unwrap(), head);
+        assert_eq!(say(&mut stream, b"\x81\x01a").await.unwrap(), b"\x81\x01a");
+        proxy.set(Fault::Twice);
+        stream.write_all(b"\x81\x01b").await.unwrap();
+        let mut heard = [0; 12];
+        stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"\x81\x01b\x81\x01b\x81\x01b\x81\x01b");
+        assert_eq!(proxy.hits(), 3, "one on its way there, two on their way back");
+        proxy.set(Fault::None);
+        assert_eq!(say(&mut stream, b"\x81\x01c").await.unwrap(), b"\x81\x01c");
     }
 }

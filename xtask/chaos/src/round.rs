@@ -9,18 +9,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::fault::Fault;
 use crate::inflict::{Hits, Scene};
 use crate::site::{Site, database};
-use crate::submit::{Asked, submit};
+use crate::submit::Asked;
 use crate::verify::{Found, verify};
 use crate::witness::Witness;
 use crate::workload::Work;
 
-/// How long a fault waits for the first step of its round.
-const FIRST: Duration = Duration::from_secs(20);
 /// How long a round's tasks may take to end once nothing disturbs them.
 const QUIET: Duration = Duration::from_secs(180);
 /// How long removals may go on behind the last end.
@@ -59,42 +57,33 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
     let mut random = StdRng::seed_from_u64(seed);
     let mark = format!("r{number}-");
     let tasks = random.random_range(if ground.brief { 3..=5 } else { 5..=10 });
-    let mut asking = Vec::new();
-    let words = ground.witness.words();
-    for task in 0..tasks {
-        // A fault needs something to hit: the first is never aborted.
-        let large = task == 0 || random.random_bool(0.1);
-        let mut work = Work::draw(&mut random, format!("{mark}t{task}"), large);
-        if task == 0 {
-            work.abort_after = None;
-        }
-        let document = work.document(ground.run, site.place);
-        let after = Duration::from_millis(random.random_range(0..2500));
-        let client = site.client.clone();
-        asking.push(tokio::spawn(async move {
-            sleep(after).await;
-            submit(client, work, document).await
-        }));
-    }
     let blows = random.random_range(if ground.brief { 1..=2 } else { 1..=4 });
     let mut scene = Scene {
         site,
         random,
-        words,
+        words: ground.witness.words(),
         witness: ground.witness,
         mark: &mark,
+        run: ground.run,
+        asking: Vec::new(),
     };
-    // The first one finds something that runs, those that follow come when they come.
-    let _ = timeout(FIRST, async {
-        while !scene.running() {
-            sleep(Duration::from_millis(5)).await;
+    for task in 0..tasks {
+        // A fault needs something to hit: the first is never aborted.
+        let large = task == 0 || scene.random.random_bool(0.1);
+        let mut work = Work::draw(&mut scene.random, format!("{mark}t{task}"), large);
+        if task == 0 {
+            work.abort_after = None;
         }
-    })
-    .await;
+        let after = Duration::from_millis(scene.random.random_range(0..2500));
+        scene.ask(work, after);
+    }
+    // The first one finds something that runs, those that follow come when they come.
+    scene.something_runs().await;
     let mut hits = Hits::default();
     for _ in 0..blows {
         hits.add(fault.inflict(&mut scene).await?);
     }
+    let asking = scene.asking;
     let mut found = Found::default();
     if hits.took == 0 {
         found.wrong("the fault never took".into());
@@ -114,7 +103,7 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
     found.violations.extend(integrity(&site.server_data())?);
     site.alive()?;
     Ok(Outcome {
-        tasks,
+        tasks: asked.len() as u64,
         aborts: asked.iter().filter(|a| a.aborted).count() as u64,
         hits,
         found,

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** data and addresses outlive every process; only processes that were started here are signalled.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -14,6 +15,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
+use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::engine::{Engine, IMAGE, Things};
 use crate::http::Client;
 use crate::kind::Kind;
@@ -36,6 +39,16 @@ pub enum Who {
     Agent,
 }
 
+impl Who {
+    /// Name of its folder and its trace.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Agent => "agent",
+        }
+    }
+}
+
 /// The processes and their folders.
 pub struct Site {
     /// What it is like.
@@ -49,6 +62,10 @@ pub struct Site {
     pub engine: Option<Engine>,
     /// Where its steps run.
     pub place: Place,
+    /// What its data lie on, where that is a disk of its own.
+    disks: BTreeMap<Who, Disk>,
+    /// What time it is to them, where that can be set.
+    clocks: BTreeMap<Who, Clock>,
     server: Option<Child>,
     agent: Option<Child>,
 }
@@ -67,14 +84,28 @@ impl Site {
             folder,
             client: Client {
                 address: format!("127.0.0.1:{}", free_port()?),
-                token: String::new(),
+                ..Client::default()
             },
             proxy: None,
             engine: None,
             place: Place::Here(witness.port),
+            disks: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             server: None,
             agent: None,
         };
+        if kind == Kind::Tight {
+            for who in [Who::Server, Who::Agent] {
+                let at = site.folder.join(who.name());
+                site.disks.insert(who, Disk::mount(at)?);
+            }
+        }
+        if kind == Kind::Adrift {
+            for who in [Who::Server, Who::Agent] {
+                let file = site.folder.join(format!("{}.time", who.name()));
+                site.clocks.insert(who, Clock::new(file)?);
+            }
+        }
         if kind.contained() {
             let engine = Engine::up(site.folder.join("e")).await?;
             let listener = engine.listener().await?;
@@ -96,7 +127,8 @@ impl Site {
 
     /// The data folder of the process that runs steps.
     pub fn agent_data(&self) -> PathBuf {
-        self.folder.join(if self.kind.remote() { "agent" } else { "server" })
+        self.folder
+            .join(if self.kind.remote() { Who::Agent } else { Who::Server }.name())
     }
 
     /// The server's data folder.
@@ -106,7 +138,7 @@ impl Site {
 
     /// Starts a process; a server is waited for until it can work.
     pub async fn up(&mut self, who: Who) -> Result<()> {
-        let (name, mut command) = match (who, &self.proxy) {
+        let mut command = match (who, &self.proxy) {
             (Who::Server, proxy) => {
                 let mut command = Command::new(binary());
                 command.args(["serve", "--listen", &self.client.address, "--data"]);
@@ -115,10 +147,10 @@ impl Site {
                     None => command.args(["--executor", "process", "--slots", SLOTS]),
                     Some(_) => command.arg("--no-agent"),
                 };
-                ("server", command)
+                command
             }
             (Who::Agent, Some(proxy)) => {
-                let registered = self.agent_data().exists();
+                let registered = self.agent_data().join("agent/identity.json").exists();
                 let mut command = Command::new(binary());
                 command.args(["agent", "--server", &format!("http://{}", proxy.address)]);
                 let executor = if let Some(engine) = &self.engine {
@@ -134,14 +166,17 @@ impl Site {
                 if !registered {
                     command.args(["--token", &self.cli(&["agent-token", "create"])?]);
                 }
-                ("agent", command)
+                command
             }
             (Who::Agent, None) => bail!("this site has no agent of its own process"),
         };
         let log = OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.folder.join(format!("{name}.log")))?;
+            .open(self.folder.join(format!("{}.log", who.name())))?;
+        if let Some(clock) = self.clocks.get(&who) {
+            clock.give(&mut command);
+        }
         let child = command
             .env("CARACAL_LOG", "info")
             .env("NO_COLOR", "1")
@@ -206,23 +241,33 @@ impl Site {
         Ok(())
     }
 
+    /// The disk that a process's data lie on.
+    pub fn disk(&self, who: Who) -> Result<&Disk> {
+        self.disks.get(&who).context("this site has no disks of its own")
+    }
+
+    /// The clock that a process goes by.
+    pub fn clock(&mut self, who: Who) -> Result<&mut Clock> {
+        self.clocks.get_mut(&who).context("this site has no clocks of its own")
+    }
+
     /// Whether a process was started and not seen to end.
     pub fn runs(&mut self, who: Who) -> bool {
         self.place(who).is_some()
     }
 
-    /// Waits until the agent says that it takes no work, with this word in its reason, or that it does.
-    pub async fn agent_says(&mut self, word: &str, trouble: bool) -> Result<()> {
+    /// Waits until the agent says that it has this trouble (`engine_error`, `disk_error`), or has it no more.
+    pub async fn agent_says(&mut self, what: &str, trouble: bool) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
             let agents = self.client.get("/api/v1/agents").await?.json()?;
-            let said = &agents["items"][0]["facts"]["engine_error"];
-            if said.as_str().is_some_and(|why| why.contains(word)) == trouble {
+            let said = &agents["items"][0]["facts"][what];
+            if said.is_null() != trouble {
                 return Ok(());
             }
             if Instant::now() > end {
                 bail!(
-                    "the agent's trouble is {said}, {} s after it should be otherwise",
+                    "the agent's {what} is {said}, {} s after it should be otherwise",
                     PATIENCE.as_secs()
                 );
             }

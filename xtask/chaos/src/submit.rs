@@ -28,6 +28,8 @@ pub struct Asked {
     pub task: i64,
     /// Whether an abort was asked for and taken.
     pub aborted: bool,
+    /// When it was.
+    pub answered: Instant,
 }
 
 /// Saves the plan, makes its task and aborts it when that is its lot.
@@ -62,6 +64,7 @@ pub async fn submit(client: Client, work: Work, document: String) -> Result<Aske
         plan,
         task,
         aborted,
+        answered: Instant::now(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::http::Client;
 use crate::output;
 use crate::submit::Asked;
 use crate::witness::Witness;
-use crate::workload::{End, Script};
+use crate::workload::{Cut, End, Script};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, toll: Tol
         return Ok(());
     }
     let jobs = task["jobs"].as_array().context("no jobs")?;
-    let expected = asked.work.expected(|job, step| lost(jobs, job, step, toll));
+    let expected = asked.work.expected(|job, step| cut(jobs, job, step, toll));
     let worst = ["lost", "timed_out", "failed", "passed"]
         .into_iter()
         .find(|o| expected.iter().any(|(outcome, _)| outcome == o))
@@ -94,22 +94,28 @@ pub async fn verify(client: &Client, witness: &Witness, asked: &Asked, toll: Tol
     Ok(())
 }
 
-/// Whether a step, or a job's set-up, was lost as the round's fault may cost: it says so, and what went away.
-fn lost(jobs: &[Value], job: usize, step: Option<usize>, toll: Toll) -> bool {
+/// How a step, or a job's set-up, was cut short as the round's fault may cost: it says so, and what went away.
+fn cut(jobs: &[Value], job: usize, step: Option<usize>, toll: Toll) -> Option<Cut> {
     let name = format!("job{job}");
-    let Some(job) = jobs.iter().find(|j| j["name"] == name.as_str()) else {
-        return false;
-    };
-    let (why, found) = match step {
+    let job = jobs.iter().find(|j| j["name"] == name.as_str())?;
+    let (why, status) = match step {
         Some(step) => (&job["steps"][step]["error"], &job["steps"][step]["status"]),
         None => (&job["reason"], &job["status"]),
     };
-    let set_up = step.is_some()
-        || job["steps"]
+    let (cut, words): (_, &[&str]) = match toll {
+        Toll::Nothing => return None,
+        Toll::Engine => (Cut::Lost, &["Docker"]),
+        Toll::AgentDisk => (Cut::Failed, &["disk is full", "No space left on device"]),
+    };
+    let before = || {
+        job["steps"]
             .as_array()
-            .is_some_and(|s| s.iter().all(|s| s["status"] == "skipped"));
-    let said = why.as_str().is_some_and(|why| why.contains("Docker"));
-    toll == Toll::Engine && *found == "lost" && set_up && said
+            .is_some_and(|s| s.iter().all(|s| s["status"] == "skipped"))
+    };
+    let said = why
+        .as_str()
+        .is_some_and(|why| words.iter().any(|word| why.contains(word)));
+    (*status == cut.outcome() && said && (step.is_some() || before())).then_some(cut)
 }
 
 /// Looks at one step; its console.
@@ -127,7 +133,7 @@ async fn one(
     let as_written = match end {
         None => status == "skipped",
         Some(End::Limit) => status == "timed_out",
-        Some(End::Lost) => status == "lost",
+        Some(End::Cut(cut)) => status == cut.outcome(),
         Some(End::Exit(0)) => status == "passed" && *code == 0,
         Some(End::Exit(own)) => status == "failed" && *code == own,
     };
@@ -141,7 +147,7 @@ async fn one(
     let seen = witness.seen(key);
     let starts = match (end, cut) {
         (None, _) => 0..=0,
-        (_, true) => 0..=1,
+        (Some(End::Cut(_)), _) | (_, true) => 0..=1,
         (Some(_), false) => 1..=1,
     };
     if !starts.contains(&seen.starts) || seen.ends > seen.starts {
@@ -159,20 +165,26 @@ async fn one(
     found.bytes += console.body.len() as u64;
     let (gaps, missing) = console.header("caracal-gaps").map(gaps).unwrap_or_default();
     found.gaps += gaps;
-    found.lost += u64::from(end == Some(End::Lost));
+    let cut_short = matches!(end, Some(End::Cut(_)));
+    found.lost += u64::from(cut_short);
     // What never started wrote nothing.
     let written = if seen.starts > 0 { script.output() } else { Vec::new() };
-    if gaps > 0 {
-        if missing.is_some_and(|m| m + console.body.len() as u64 != written.len() as u64) {
+    // What was cut short may lack its end, and says so or not; it never lacks anything else.
+    let whole = seen.ends > 0 && !cut_short;
+    if gaps > 0 && !cut_short {
+        // A gap at the end of one step is at the end of those too that wrote nothing behind it.
+        let (stored, all) = (console.body.len() as u64, written.len() as u64);
+        // Who was ended before its end had not written all of it.
+        if seen.starts > 0 && missing.is_some_and(|m| m + stored > all || (whole && m + stored < all)) {
             found.wrong(format!("the gaps of step {key} do not add up (I5)"));
         }
-    } else if let Some(what) = output::wrong(&console.body, &written, seen.ends > 0 && end != Some(End::Lost)) {
+    } else if let Some(what) = output::wrong(&console.body, &written, whole) {
         found.wrong(format!("the console of step {key} ({status}): {what} (I5)"));
-    } else if end == Some(End::Lost) {
+    } else if cut_short && gaps == 0 {
         let least = Script::bytes(&written, seen.lines);
         if console.body.len() < least {
             found.wrong(format!(
-                "step {key} was lost with {} bytes of output, and had written {least} before (I5)",
+                "step {key} was cut short with {} bytes of output and no gap, and had written {least} before (I5)",
                 console.body.len()
             ));
         }

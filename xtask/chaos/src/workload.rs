@@ -3,6 +3,8 @@
 //! **Invariant:** one plan is run once, so a second task of it was doubled by the server; every line of output names its
 //! place and follows from the one before, so that what is wrong with an output can be told.
 
+use std::time::Duration;
+
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -52,8 +54,27 @@ pub enum End {
     Exit(u8),
     /// Never: its time limit ends it, after all its output.
     Limit,
-    /// Not by itself: it was lost with the engine below it.
+    /// Not by itself: it was lost with the engine below it, or failed as its output could not be stored.
+    Cut(Cut),
+}
+
+/// How what a fault may cost ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The engine went away.
     Lost,
+    /// The disk is full.
+    Failed,
+}
+
+impl Cut {
+    /// The word for it.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Where steps run, and so how they speak to the witness.
@@ -112,6 +133,25 @@ impl Work {
         }
     }
 
+    /// A task of one step that takes at least this long and passes.
+    pub fn plain(random: &mut StdRng, name: String, lasts: Duration) -> Self {
+        let script = Script {
+            key: format!("{name}/0/0"),
+            seed: random.random_range(1..STEP.1),
+            lines: 100,
+            pauses: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX) / 50,
+            stderr: false,
+            leaves: false,
+            allow_failure: false,
+            end: End::Exit(0),
+        };
+        Self {
+            name,
+            jobs: vec![vec![script]],
+            abort_after: None,
+        }
+    }
+
     /// The plan document; JSON is YAML.
     pub fn document(&self, run: &str, place: Place) -> String {
         let mut jobs = serde_json::Map::new();
@@ -131,15 +171,14 @@ impl Work {
         .to_string()
     }
 
-    /// How each job and step ends when nobody aborts, but for what was `lost` (job, step; without a step, its set-up):
+    /// How each job and step ends when nobody aborts, but for what was `cut` (job, step; without a step, its set-up):
     /// `None` for a step that is skipped.
-    pub fn expected(&self, lost: impl Fn(usize, Option<usize>) -> bool) -> Vec<(&'static str, Vec<Option<End>>)> {
+    pub fn expected(&self, cut: impl Fn(usize, Option<usize>) -> Option<Cut>) -> Vec<(&'static str, Vec<Option<End>>)> {
         let mut above = "passed";
         let mut out = Vec::new();
         for (number, steps) in self.jobs.iter().enumerate() {
             let mut outcome = match above {
-                "passed" if lost(number, None) => "lost",
-                "passed" => "passed",
+                "passed" => cut(number, None).map_or("passed", Cut::outcome),
                 _ => "skipped",
             };
             let mut ends = Vec::new();
@@ -148,10 +187,10 @@ impl Work {
                     ends.push(None);
                     continue;
                 }
-                let end = if lost(number, Some(index)) { End::Lost } else { step.end };
+                let end = cut(number, Some(index)).map_or(step.end, End::Cut);
                 ends.push(Some(end));
                 outcome = match end {
-                    End::Lost => "lost",
+                    End::Cut(cut) => cut.outcome(),
                     End::Exit(0) => "passed",
                     _ if step.allow_failure => "passed",
                     End::Exit(_) => "failed",
@@ -207,7 +246,7 @@ impl Script {
         let (lines, seed, key) = (self.lines, self.seed, &self.key);
         let end = match self.end {
             End::Exit(code) => format!("tell end {key}; exit {code}"),
-            End::Limit | End::Lost => format!("tell end {key}; sleep 3600"),
+            End::Limit | End::Cut(_) => format!("tell end {key}; sleep 3600"),
         };
         let (shell, tell) = place.words();
         let pause = place.pause(key);

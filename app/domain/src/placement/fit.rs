@@ -29,10 +29,11 @@ pub(super) enum Hindrance<'a> {
     Draining,
     Paused(Option<&'a str>),
     Engine(&'a str),
+    Disk,
 }
 
 impl Hindrance<'_> {
-    /// Whether it is away; else a person or its engine keeps it from taking jobs.
+    /// Whether it is away; else a person, its disk or its engine keeps it from taking jobs.
     pub(super) fn away(self) -> bool {
         matches!(self, Self::Offline | Self::Unreachable)
     }
@@ -45,6 +46,7 @@ impl Hindrance<'_> {
             Self::Draining => "is draining".into(),
             Self::Paused(None) => "is paused".into(),
             Self::Paused(Some(note)) => format!("is paused: “{note}”"),
+            Self::Disk => "has a full disk".into(),
             Self::Engine(error) => format!("cannot use its Docker engine: {}", error.trim_end_matches('.')),
         }
     }
@@ -104,6 +106,9 @@ pub(super) fn hindrance<'a>(agent: &'a Agent, wish: &Wish) -> Option<Hindrance<'
         }
         Availability::Draining => return Some(Hindrance::Draining),
         Availability::Active => {}
+    }
+    if agent.disk_full {
+        return Some(Hindrance::Disk);
     }
     let docker = executor(agent, wish) == Ok(ExecutorKind::Docker);
     agent.engine_error.as_deref().filter(|_| docker).map(Hindrance::Engine)

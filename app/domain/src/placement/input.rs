@@ -32,6 +32,8 @@ pub struct Agent {
     pub executors: Vec<ExecutorKind>,
     /// Why its engine cannot be used now, if it cannot.
     pub engine_error: Option<String>,
+    /// Whether its disk is full.
+    pub disk_full: bool,
     /// Whether it is the one inside the server.
     pub builtin: bool,
 }

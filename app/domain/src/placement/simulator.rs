@@ -47,6 +47,7 @@ fn some_agent(random: &mut Random, id: i64) -> Agent {
         labels,
         executors,
         engine_error: (engine && random.chance(10)).then(|| "no answer".into()),
+        disk_full: random.chance(5),
         builtin: id == 1,
     }
 }
@@ -111,7 +112,7 @@ fn truth(agent: &Agent, wish: &Wish) -> (bool, bool) {
     };
     let forbidden = wish.executor() == Some(ExecutorKind::Process) && offers(ExecutorKind::Docker) && !agent.builtin;
     let ever = labels && kind.is_some() && !forbidden;
-    let well = kind != Some(ExecutorKind::Docker) || agent.engine_error.is_none();
+    let well = !agent.disk_full && (kind != Some(ExecutorKind::Docker) || agent.engine_error.is_none());
     (
         ever,
         ever && well && agent.status == AgentStatus::Online && agent.availability == Availability::Active,

@@ -173,7 +173,11 @@ fn AwayNote(data: Signal<AgentsView>) -> impl IntoView {
                 .agents
                 .iter()
                 .filter(|a| a.status == AgentStatus::Online)
-                .filter_map(|a| a.facts.engine_error.clone().map(|e| (a.name.clone(), e)))
+                .filter_map(|a| match (&a.facts.disk_error, &a.facts.engine_error) {
+                    (Some(why), _) => Some((format!("{} takes no job.", a.name), why.clone())),
+                    (None, Some(why)) => Some((format!("{} cannot use its engine.", a.name), why.clone())),
+                    (None, None) => None,
+                })
                 .collect();
             (silent, broken)
         });
@@ -190,11 +194,11 @@ fn AwayNote(data: Signal<AgentsView>) -> impl IntoView {
         });
         let broken: Vec<_> = broken
             .into_iter()
-            .map(|(name, why)| {
+            .map(|(what, why)| {
                 view! {
                     <Note icon="triangle-alert" tone="st-lost">
                         <span>
-                            <b class="font-[600]">{name}" cannot use its engine."</b> " " {why}
+                            <b class="font-[600]">{what}</b> " " {why}
                         </span>
                     </Note>
                 }

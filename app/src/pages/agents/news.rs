@@ -99,6 +99,8 @@ fn words(e: &Event) -> (&'static str, String) {
         },
         "agent.engine" if why.is_empty() => ("circle-check", "Its engine can be used again.".into()),
         "agent.engine" => ("triangle-alert", format!("Its engine cannot be used.{why}")),
+        "agent.disk" if why.is_empty() => ("circle-check", "Its disk has space again.".into()),
+        "agent.disk" => ("triangle-alert", format!("It takes no job.{why}")),
         "agent.clock" => match e.body.get("off_ms").and_then(Value::as_i64) {
             Some(off) => ("clock", clock(off)),
             None => ("clock", "Its clock is right again.".into()),
@@ -240,6 +242,13 @@ mod tests {
                 json!({"why": "Docker is away."}),
                 "Its engine cannot be used. Docker is away.",
             ),
+            (
+                "agent.disk",
+                None,
+                json!({"why": "Its disk is full."}),
+                "It takes no job. Its disk is full.",
+            ),
+            ("agent.disk", None, json!({"why": null}), "Its disk has space again."),
             ("agent.sang_a_song", None, json!({}), "sang a song."),
         ] {
             assert_eq!(words(&event(kind, actor, body)).1, want);

@@ -153,6 +153,12 @@ fn Warnings(agent: Memo<AgentView>) -> impl IntoView {
             }
             all.extend(
                 a.facts
+                    .disk_error
+                    .clone()
+                    .map(|why| ("triangle-alert", format!("It takes no job. {why}"))),
+            );
+            all.extend(
+                a.facts
                     .engine_error
                     .clone()
                     .map(|why| ("triangle-alert", format!("It cannot use its engine. {why}"))),

@@ -187,7 +187,8 @@ impl Attempt {
             };
             self.ended(&step, exit);
         }
-        error
+        // Also where the step may fail: steps that were not run for it must not count as passed.
+        error.or_else(|| self.held.spool.fault())
     }
 
     fn ended(&self, step: &StepSpec, exit: Exit) {

@@ -246,3 +246,32 @@ async fn a_full_disk_fails_the_step_at_once() {
     );
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_full_disk_fails_the_attempt_even_under_a_step_that_may_fail() {
+    let mut server = Server::start().await;
+    let agent = Agent::start(&server);
+    let mut peer = server.accept().await;
+    agent.scripts.quiet.store(true, std::sync::atomic::Ordering::SeqCst);
+    let spool = agent.data.path().join("agent/spool/1-1");
+    std::fs::create_dir_all(&spool).unwrap();
+    std::os::unix::fs::symlink("/dev/full", spool.join("output")).unwrap();
+    let mut first = step(2, "print x");
+    first.allow_failure = true;
+    peer.send(&ToAgent::Assign(Box::new(assignment(
+        1,
+        vec![first, step(3, "print y")],
+    ))))
+    .await;
+    server.finish(&mut peer, fence(1)).await;
+    let story = server.of(fence(1)).story();
+    assert_eq!(story[1..5], ["started 1", "exited 1 0", "started 2", "gap None at 0"]);
+    for (line, begins) in story[5..].iter().zip([
+        "failed 2: The agent's disk is full: ",
+        "skipped 3: The agent's disk failed under an earlier step.",
+        "ended: The agent's disk is full: ",
+    ]) {
+        assert!(line.starts_with(begins), "{story:?}");
+    }
+    agent.stop().await;
+}

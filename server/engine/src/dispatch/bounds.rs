@@ -29,6 +29,7 @@ pub(super) fn facts(f: &Facts) -> Result<(), &'static str> {
         Some(&f.arch),
         f.engine.as_ref(),
         f.engine_error.as_ref(),
+        f.disk_error.as_ref(),
         Some(&f.version),
     ];
     // An engine's complaint may have several lines; a NUL is no text for a database.

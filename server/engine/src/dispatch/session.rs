@@ -41,8 +41,8 @@ pub(super) struct Session {
     pub agent: AgentId,
     /// Its number.
     pub number: i64,
-    /// Whether the agent's clock was far off when last looked at; `None` before the first look.
-    pub clock_far: Option<bool>,
+    /// By how much the agent's clock is off as it was written down last, if it is far; `None` before the first look.
+    pub clock_off: Option<Option<i64>>,
     /// Whether the agent said that it goes.
     pub leaving: bool,
     /// Reports of an end whose output is not all here yet.
@@ -183,7 +183,7 @@ impl Dispatch {
         let mut session = Session {
             agent,
             number,
-            clock_far: None,
+            clock_off: None,
             leaving: false,
             unfinished: HashMap::new(),
             asked: HashMap::new(),

@@ -6,7 +6,7 @@ use super::Dispatch;
 use super::session::Session;
 use crate::store::agents;
 use domain::AgentId;
-use domain::agent::{CLOCK_FAR_MS, Load, check_labels};
+use domain::agent::{CLOCK_FAR_MS, Load, check_labels, same_clock};
 use domain::status::AgentStatus;
 use futures::FutureExt;
 
@@ -38,16 +38,17 @@ impl Dispatch {
         }
     }
 
-    /// Load is kept in memory; a row is written only when the agent's clock turns out to be far off, or no longer is.
+    /// Load is kept in memory; a row is written only when the agent's clock turns out to be far off, by much
+    /// more or less than before, or no longer is.
     pub(super) async fn new_load(&self, session: &mut Session, load: Load) {
         let (agent, now) = (session.agent, self.clock.now());
         self.live.set_load(agent, load);
         let off = load.at.since(now);
-        let far = off.saturating_abs() > CLOCK_FAR_MS;
-        if session.clock_far.replace(far) == Some(far) {
+        let off = Some(off).filter(|off| off.saturating_abs() > CLOCK_FAR_MS);
+        if session.clock_off.is_some_and(|known| same_clock(known, off)) {
             return;
         }
-        let off = far.then_some(off);
+        session.clock_off = Some(off);
         let written = self
             .store
             .write(move |tx| agents::set_clock_off(tx, agent, off, now).boxed());

@@ -156,6 +156,7 @@ impl Row {
             busy,
             executors: facts.executors,
             engine_error: facts.engine_error,
+            disk_full: facts.disk_error.is_some(),
         })
     }
 }
@@ -266,11 +267,11 @@ pub async fn connected(
 /// When the database fails.
 pub async fn set_facts(tx: &mut Tx, id: AgentId, facts: &Facts, now: Timestamp) -> Result<()> {
     tx.forget_fleet();
-    let told = news::engine(tx, id, facts).await?;
+    let told = news::trouble(tx, id, facts).await?;
     let text = serde_json::to_string(facts).map_err(|e| Error::corrupt("agents", e))?;
     on_tx!(tx, c => { sqlx::query("UPDATE agents SET facts = $2 WHERE id = $1").bind(id.0).bind(text).execute(c).await?; });
     let (kind, body) = match told {
-        Some(body) => ("agent.engine", body),
+        Some(told) => told,
         None => ("agent.changed", event(id, "", now).body),
     };
     tx.emit(NewEvent {

@@ -542,7 +542,8 @@ async fn a_clock_far_off_is_a_warning(database: Database) {
         (1_000, None, 0),
         (CLOCK_FAR_MS + 5_000, Some(CLOCK_FAR_MS + 5_000), 1),
         (CLOCK_FAR_MS + 9_000, Some(CLOCK_FAR_MS + 5_000), 1),
-        (-500, None, 2),
+        (9 * CLOCK_FAR_MS, Some(9 * CLOCK_FAR_MS), 2),
+        (-500, None, 3),
     ] {
         agent.say(&FromAgent::Load(Load {
             at: now.plus(off),

@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use shim::frame::Kind;
 use shim::wire::{By, Exit, FromShim, ToShim};
 use std::path::Path;
+use std::time::Duration;
 
 fn pid(text: &str) -> Pid {
     Pid::from_raw(text.trim().parse().unwrap()).unwrap()
@@ -95,7 +96,8 @@ fn a_step_that_is_killed_while_nobody_reads_is_recorded_all_the_same() {
 #[test]
 fn a_full_disk_holds_the_step_back_and_an_abort_is_recorded_beside_it() {
     let mut room = Room::with(Some(Path::new("/dev/full")), 8 << 20);
-    let step = room.run("yes");
+    let step = room.run("echo words; echo > wrote; exec sleep 1000");
+    let wrote = room.dir.path().join("wrote");
     let stalled = loop {
         if let FromShim::Standing(s) = room.hear()
             && s.stalled.is_some()
@@ -104,6 +106,9 @@ fn a_full_disk_holds_the_step_back_and_an_abort_is_recorded_beside_it() {
         }
     };
     assert_eq!((stalled.stalled, stalled.written), (Some(28), 0), "ENOSPC");
+    while !wrote.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     room.say(&ToShim::Kill);
     let told = loop {
         if let FromShim::Ended(end) = room.hear() {
@@ -114,7 +119,7 @@ fn a_full_disk_holds_the_step_back_and_an_abort_is_recorded_beside_it() {
         (told.step, &told.exit, told.by),
         (step, &Exit::Signalled(9), Some(By::Agent))
     );
-    assert!(told.dropped > 0, "it wrote, and nothing was stored");
+    assert_eq!(told.dropped, 6, "what it wrote, and nothing else");
     let record = std::fs::File::open(room.dir.path().join("record")).unwrap();
     assert_eq!(shim::record::read(&record), Some(told));
 }

@@ -31,6 +31,7 @@ fn agent(id: i64, name: &str, slots: u32, busy: usize, labels: &[(&str, &str)]) 
         labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         executors: vec![ExecutorKind::Docker, ExecutorKind::Process],
         engine_error: None,
+        disk_full: false,
         builtin: name == "builtin",
     }
 }

@@ -114,6 +114,8 @@ fn who_fits_and_takes_nothing_is_named_with_its_state() {
     let going = stands(4, "old", Online, Draining, None);
     let mut ill = agent(5, "kiln-5", 1, 0, &[("gpu", "yes")]);
     ill.engine_error = Some("permission denied.".into());
+    let mut filled = agent(7, "kiln-7", 1, 0, &[("gpu", "yes")]);
+    (filled.disk_full, filled.executors) = (true, vec![ExecutorKind::Process]);
     let other = agent(6, "x", 1, 0, &[]);
     let gpu = wish(&["gpu == yes"]);
     for (agents, code, sentence) in [
@@ -153,6 +155,7 @@ fn who_fits_and_takes_nothing_is_named_with_its_state() {
             ReasonCode::Paused,
             "Needs gpu == yes; of the agents that have it, kiln-2 is unreachable and builtin is paused: “new disk”.",
         ),
+        (vec![&filled], ReasonCode::Away, "kiln-7 has a full disk."),
         (
             vec![&ill],
             ReasonCode::Away,

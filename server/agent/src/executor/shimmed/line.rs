@@ -149,9 +149,9 @@ impl Line {
         self.state.last().standing
     }
 
-    /// The last end that its spool could not take.
+    /// An end that its spool could not take, told once: it says nothing of the steps that follow.
     pub fn ended(&self) -> Option<End> {
-        self.state.last().ended.clone()
+        self.state.last().ended.take()
     }
 
     /// Says something; `false` when the shim is away.

@@ -17,6 +17,7 @@ use super::output::Sink;
 use home::Home;
 use line::Line;
 use serde::{Deserialize, Serialize};
+use shim::record;
 use shim::wire::ToShim;
 use std::collections::BTreeSet;
 use std::io;
@@ -101,7 +102,9 @@ impl Shims {
         // One that is gone has left its spool all the same.
         let _ = timeout(CALL, line.met()).await;
         let shim = Shim { home, line, at };
-        Ok(Some(Steps::new(shim, tail, sink)))
+        // What an earlier agent was told beside the spool, this one finds in the record.
+        let beside = record::read(&shim.home.record()?).filter(|end| end.step == shim.line.standing().step);
+        Ok(Some(Steps::new(shim, tail, sink, beside)))
     }
 
     /// Ends the shims of an earlier agent that are not among `kept`, and removes what they left; answers how many.
@@ -156,7 +159,7 @@ impl Shim {
     /// When the disk refuses.
     pub fn steps(self, sink: Sink) -> io::Result<Steps> {
         let tail = Tail::new(&self.home, self.at)?;
-        Ok(Steps::new(self, tail, sink))
+        Ok(Steps::new(self, tail, sink, None))
     }
 
     /// Ends it, and removes what is on disk.
@@ -183,6 +186,10 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shim::frame::{Head, Kind};
+    use shim::wire::{self, End, Exit, FromShim, Job, Standing};
+    use std::os::unix::fs::FileExt;
+    use tokio::io::AsyncWriteExt;
 
     #[tokio::test(start_paused = true)]
     async fn sweeping_spares_what_was_made_meanwhile() {
@@ -195,5 +202,87 @@ mod tests {
         let there = Home::all(dir.path()).iter().map(Home::name).collect::<BTreeSet<_>>();
         assert_eq!(there, BTreeSet::from([kept.name(), new.home.name()]));
         assert!(!there.contains(&left.name()));
+    }
+
+    /// The other side of a line, played by the test.
+    struct Played(tokio::net::UnixStream);
+
+    impl Played {
+        async fn calls(shim: &Shim) -> Self {
+            let mut socket = tokio::net::UnixStream::connect(shim.door().join(shim::SOCKET))
+                .await
+                .unwrap();
+            let hello = FromShim::Hello {
+                token: None,
+                standing: Standing::default(),
+            };
+            socket.write_all(&wire::encode(&hello).unwrap()).await.unwrap();
+            shim.met().await;
+            Self(socket)
+        }
+
+        async fn says(&mut self, message: &FromShim) {
+            self.0.write_all(&wire::encode(message).unwrap()).await.unwrap();
+        }
+    }
+
+    fn end(step: i64, dropped: u64) -> End {
+        End {
+            step,
+            exit: Exit::Exited(7),
+            by: None,
+            starved: false,
+            dropped,
+        }
+    }
+
+    fn append(raw: &std::fs::File, kind: Kind, step: i64, body: &[u8]) {
+        let head = Head {
+            len: body.len(),
+            kind,
+            step,
+            at: shim::since_boot(),
+        };
+        let at = raw.metadata().unwrap().len();
+        raw.write_all_at(&[&head.encode(), body].concat(), at).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_end_beside_the_spool_is_that_of_its_own_step_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = Shims::open(dir.path().into()).unwrap().make(false).unwrap();
+        let raw = made.home.raw().unwrap();
+        let mut played = Played::calls(&made).await;
+        let spool = Arc::new(crate::spool::Spool::create(dir.path().join("spool")));
+        let steps = made.steps(Sink::new(spool.clone())).unwrap();
+        // The disk took not even the word that it began.
+        played.says(&FromShim::Ended(end(1, 3))).await;
+        assert!(
+            steps
+                .start(Job {
+                    step: 1,
+                    ..Job::default()
+                })
+                .await
+                .unwrap(),
+            "it ran"
+        );
+        assert_eq!(steps.wait(1).await, Ok(end(1, 3)));
+        assert_eq!(spool.gaps(0).len(), 1);
+        append(&raw, Kind::Start, 2, b"");
+        append(&raw, Kind::Out, 2, b"words");
+        append(&raw, Kind::End, 2, &serde_json::to_vec(&end(2, 0)).unwrap());
+        assert!(
+            steps
+                .start(Job {
+                    step: 2,
+                    ..Job::default()
+                })
+                .await
+                .unwrap()
+        );
+        let found = timeout(Duration::from_secs(10), steps.wait(2)).await;
+        assert_eq!(found.expect("it is never told"), Ok(end(2, 0)));
+        assert_eq!((spool.len(), spool.gaps(0).len()), (5, 1));
     }
 }

@@ -7,7 +7,7 @@ use super::Shim;
 use super::tail::{Seen, Tail};
 use crate::executor::output::Sink;
 use shim::record;
-use shim::wire::{End, Job, ToShim};
+use shim::wire::{End, Exit, Job, ToShim};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -33,12 +33,12 @@ pub(in crate::executor) struct Steps {
 pub(in crate::executor) struct Gone;
 
 impl Steps {
-    /// Begins to read what a shim's steps write.
-    pub(super) fn new(shim: Shim, tail: Tail, sink: Sink) -> Self {
+    /// Begins to read what a shim's steps write; `beside` is an end that the spool could not take and that nobody heard of.
+    pub(super) fn new(shim: Shim, tail: Tail, sink: Sink, beside: Option<End>) -> Self {
         let shim = Arc::new(shim);
         let (tell, seen) = watch::channel(tail.seen.clone());
         let (stop, stopped) = oneshot::channel();
-        let reading = tokio::spawn(read(shim.clone(), tail, sink, tell, stopped));
+        let reading = tokio::spawn(read(shim.clone(), tail, sink, tell, stopped, beside));
         Self {
             shim,
             seen,
@@ -70,7 +70,7 @@ impl Steps {
                 _ = ups.changed() => None,
             };
             match done {
-                Some(done) if begun(&done, step) => return Ok(done.started == step),
+                Some(done) if begun(&done, step) => return Ok(ran(&done, step)),
                 Some(_) => return Err(Gone),
                 None => self.shim.line.met_or(&mut seen).await,
             }
@@ -125,6 +125,12 @@ fn begun(seen: &Seen, step: i64) -> bool {
     seen.started == step || seen.end.as_ref().is_some_and(|e| e.step == step)
 }
 
+/// Whether it was started: a full disk may have taken that word, but not that of its end.
+fn ran(seen: &Seen, step: i64) -> bool {
+    let ended = seen.end.as_ref().filter(|e| e.step == step);
+    seen.started == step || ended.is_some_and(|e| !matches!(e.exit, Exit::NotStarted { .. }))
+}
+
 /// Reads until told to stop, or the shim is gone and all it left is read.
 async fn read(
     shim: Arc<Shim>,
@@ -132,8 +138,9 @@ async fn read(
     sink: Sink,
     tell: watch::Sender<Seen>,
     mut stopped: oneshot::Receiver<()>,
+    beside: Option<End>,
 ) -> Shim {
-    let at = follow(&shim, &mut tail, &sink, &tell, &mut stopped).await;
+    let at = follow(&shim, &mut tail, &sink, &tell, &mut stopped, beside).await;
     // Whoever ends this waits for it, and has no other hold on the shim.
     Shim {
         home: shim.home.clone(),
@@ -148,11 +155,14 @@ async fn follow(
     sink: &Sink,
     tell: &watch::Sender<Seen>,
     stopped: &mut oneshot::Receiver<()>,
+    mut beside: Option<End>,
 ) -> u64 {
     let line = &shim.line;
     let mut lost = std::pin::pin!(line.lost(GONE));
     let mut gone = false;
     loop {
+        // Asked for first: all output before it is in the spool by now.
+        beside = line.ended().or(beside);
         loop {
             match tail.drain(sink).await {
                 Ok(true) => {
@@ -169,10 +179,9 @@ async fn follow(
             }
         }
         // Nothing is left to read: an end that only the record could take counts now.
-        let beside = line
-            .ended()
-            .or_else(|| record::read(&shim.home.record().ok()?).filter(|_| gone));
-        if let Some(end) = beside.filter(|e| tail.seen.end.as_ref().is_none_or(|known| known.step != e.step)) {
+        let left = beside.take();
+        let left = left.or_else(|| record::read(&shim.home.record().ok()?).filter(|_| gone));
+        if let Some(end) = left.filter(|e| tail.seen.end.as_ref().is_none_or(|known| known.step != e.step)) {
             if end.dropped > 0 {
                 sink.dropped(end.dropped);
             }

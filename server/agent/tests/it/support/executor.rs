@@ -12,7 +12,7 @@ use domain::plan::Command;
 use domain::status::ExecutorKind;
 use protocol::Exit;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -26,6 +26,8 @@ pub struct Scripts {
     pub open: AtomicUsize,
     /// The sentence `ready` and `open` answer with, if any.
     pub away: Mutex<Option<String>>,
+    /// Whether `open` says nothing.
+    pub quiet: AtomicBool,
     /// What `open` was given.
     pub seen: Mutex<Vec<SessionSpec>>,
 }
@@ -59,7 +61,9 @@ impl Executor for Scripted {
         if let Some(why) = self.0.away.lock().unwrap().clone() {
             return Err(ExecError::EngineGone(why));
         }
-        progress.say("Opening.\n");
+        if !self.0.quiet.load(Ordering::SeqCst) {
+            progress.say("Opening.\n");
+        }
         assert!(
             std::fs::read_dir(&spec.workspace).unwrap().next().is_none(),
             "the workspace is not empty"

@@ -164,7 +164,7 @@ pub async fn set_leaving(tx: &mut Tx, id: AgentId, session: i64, now: Timestamp)
 pub async fn set_clock_off(tx: &mut Tx, id: AgentId, off_ms: Option<i64>, now: Timestamp) -> Result<()> {
     let was: Option<Option<i64>> = on_tx!(tx, c => sqlx::query_scalar("SELECT clock_off_ms FROM agents WHERE id = $1")
         .bind(id.0).fetch_optional(c).await?);
-    if was.flatten().is_some() == off_ms.is_some() {
+    if domain::agent::same_clock(was.flatten(), off_ms) {
         return Ok(());
     }
     on_tx!(tx, c => { sqlx::query("UPDATE agents SET clock_off_ms = $2 WHERE id = $1").bind(id.0).bind(off_ms).execute(c).await?; });

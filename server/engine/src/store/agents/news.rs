@@ -56,12 +56,20 @@ pub(super) async fn online(
     Ok(body)
 }
 
-/// The body of `agent.engine`, where its engine went or came back; `None` for any other change.
-pub(super) async fn engine(tx: &mut Tx, id: AgentId, facts: &Facts) -> Result<Option<Value>> {
+/// The kind and body of the event, where its engine went or came back, or its disk ran full or has space again; `None` for
+/// any other change.
+pub(super) async fn trouble(tx: &mut Tx, id: AgentId, facts: &Facts) -> Result<Option<(&'static str, Value)>> {
     let before: Option<String> = on_tx!(tx, c => sqlx::query_scalar("SELECT facts FROM agents WHERE id = $1")
         .bind(id.0).fetch_optional(c).await?);
     let had: Facts = before.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-    Ok((had.engine_error != facts.engine_error).then(|| json!({ "agent_id": id.0, "why": facts.engine_error })))
+    let body = |why: &Option<String>| json!({ "agent_id": id.0, "why": why });
+    Ok(if had.disk_error.is_some() != facts.disk_error.is_some() {
+        Some(("agent.disk", body(&facts.disk_error)))
+    } else if had.engine_error != facts.engine_error {
+        Some(("agent.engine", body(&facts.engine_error)))
+    } else {
+        None
+    })
 }
 
 /// An agent's events, newest first. Changes of its facts that are none of a person's concern are left out.
