@@ -251,6 +251,7 @@ impl Attempt {
                     name: step.name.clone(),
                     command: command.clone(),
                     env,
+                    keep: step.keep,
                     limit: None,
                     lease: None,
                 };
