@@ -150,7 +150,8 @@ pub trait Executor: Send + Sync {
     fn ready_slots(&self, _image: Option<&str>) -> Vec<usize> {
         Vec::new()
     }
-    /// A slot is free and its workspace empty: makes ready for its next job what it last needed. Best effort.
+    /// A slot is free and its workspace empty: makes ready for its next job what it last needed; where it had none since the
+    /// agent's start, what its first will need, most likely. Best effort.
     async fn rest(&self, _slot: usize, _workspace: PathBuf) {}
     /// Makes what containers left in a workspace removable by the agent: on an engine of root, a step's files may be
     /// root's while the agent is not. Does nothing where that cannot be; best effort.
