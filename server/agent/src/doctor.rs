@@ -241,6 +241,8 @@ pub async fn containers(data: &Path, wanted: bool) -> Vec<Finding> {
         },
         shims: Some(folder.clone()),
         warm: false,
+        limits: domain::plan::Limits::default(),
+        habit: None,
     });
     let found = engine(&docker, wanted).await;
     docker.retire().await;

@@ -62,6 +62,7 @@ pub async fn run(config: Config, executors: Executors, stop: Stop) -> anyhow::Re
     sweep(&executors, &kept).await;
     worker.resume(left);
     worker.sweep();
+    worker.wake(config.slots as usize);
 
     let sampler = Sampler::new(folder.clone());
     let (load_tx, load_rx) = watch::channel(sampler.begun());

@@ -72,6 +72,9 @@ pub struct StepSpec {
     pub skip: Option<String>,
     /// Whether the job goes on and may pass when it fails.
     pub allow_failure: bool,
+    /// Whether what it leaves running lives on until the attempt ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
     /// Milliseconds it may take.
     pub timeout_ms: Option<i64>,
 }

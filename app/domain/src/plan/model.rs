@@ -83,6 +83,9 @@ pub struct Step {
     pub when: Vec<Condition>,
     /// Its failure does not fail the job.
     pub allow_failure: bool,
+    /// What it leaves running lives on until the job ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
     /// Milliseconds it may take.
     pub timeout_ms: Option<i64>,
 }

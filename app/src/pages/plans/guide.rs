@@ -12,7 +12,7 @@ const WORDS: [(&str, &str); 10] = [
     ),
     (
         "steps",
-        "what runs, in order: name, run or command, env, when, allow_failure, timeout",
+        "what runs, in order: name, run or command, env, when, allow_failure, timeout; keep: true lets what it leaves running live until the job ends",
     ),
     ("image", "the container image, as rust:1.95"),
     (

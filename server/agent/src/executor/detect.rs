@@ -67,6 +67,8 @@ fn containers(config: &Config) -> io::Result<DockerExecutor> {
         },
         shims: Some(config.data.join("agent/shims/containers")),
         warm: config.warm,
+        limits: config.limits,
+        habit: Some(config.data.join("agent/warm.json")),
     }))
 }
 

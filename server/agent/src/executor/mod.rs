@@ -8,7 +8,7 @@
 //! agent of the same id left, but for what is named to it.
 //!
 //! **Invariant:** every byte a step writes is in the spool before `wait` answers, and no process of a step outlives `wait`
-//! of that step, `close` of its session, the end of its lease, or `sweep`.
+//! of that step (but what it is to keep), `close` of its session, the end of its lease, or `sweep`.
 
 mod command;
 mod detect;
@@ -69,6 +69,8 @@ pub struct StepCommand {
     pub command: Command,
     /// Its whole environment, merged (without `PATH`, `HOME`, `CARACAL_WORKSPACE`, which the executor knows and adds where absent).
     pub env: BTreeMap<String, String>,
+    /// Whether what it leaves running lives on until the session closes.
+    pub keep: bool,
     /// How long it may run from now, and how many milliseconds that was at first.
     pub limit: Option<(Duration, i64)>,
     /// Until when it may run without further word, since boot.
@@ -148,7 +150,8 @@ pub trait Executor: Send + Sync {
     fn ready_slots(&self, _image: Option<&str>) -> Vec<usize> {
         Vec::new()
     }
-    /// A slot is free and its workspace empty: makes ready for its next job what it last needed. Best effort.
+    /// A slot is free and its workspace empty: makes ready for its next job what it last needed; where it had none since the
+    /// agent's start, what its first will need, most likely. Best effort.
     async fn rest(&self, _slot: usize, _workspace: PathBuf) {}
     /// Makes what containers left in a workspace removable by the agent: on an engine of root, a step's files may be
     /// root's while the agent is not. Does nothing where that cannot be; best effort.

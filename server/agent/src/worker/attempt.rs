@@ -252,6 +252,7 @@ impl Attempt {
                     name: step.name.clone(),
                     command: command.clone(),
                     env,
+                    keep: step.keep,
                     limit: None,
                     lease: None,
                 };

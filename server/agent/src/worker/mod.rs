@@ -17,6 +17,7 @@ use crate::executor::Executor;
 use crate::outbox::{Held, Left, Outbox};
 use attempt::{Attempt, Surroundings};
 use domain::plan::Limits;
+use domain::status::ExecutorKind;
 use past::Past;
 use protocol::{Assignment, Fence};
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,6 +163,18 @@ impl Worker {
         if let Some(Ok(workspace)) = workspace {
             executor.rest(slot, workspace).await;
         }
+    }
+
+    /// Makes so many slots ready for their first jobs, one after the other, behind the answer.
+    pub fn wake(self: &Arc<Self>, slots: usize) {
+        let containers = self.executors.iter().find(|e| e.kind() == ExecutorKind::Docker);
+        let Some(executor) = containers.cloned() else { return };
+        let worker = self.clone();
+        self.tasks.spawn(async move {
+            for slot in 0..slots {
+                worker.rest(slot, executor.clone()).await;
+            }
+        });
     }
 
     fn free(&self, fence: Fence, slot: usize) {

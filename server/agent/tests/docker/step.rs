@@ -164,3 +164,30 @@ async fn fails(session: &dyn Session, step: StepCommand) -> String {
         },
     }
 }
+
+#[tokio::test]
+async fn what_a_step_is_to_keep_lives_until_the_job_ends_and_nothing_else_does() {
+    let Some(engine) = engine() else { return };
+    let (executor, room) = (engine.executor("keep"), room());
+    let session = open(&executor, &room).await;
+    let serve = |name: &str| format!("(while :; do echo x; echo x >> {name}; sleep 0.01; done) & ");
+    let keep = StepCommand {
+        keep: true,
+        ..run(&serve("kept"))
+    };
+    assert_eq!(ends(&*session, keep).await, Exit::Exited(0));
+    assert_eq!(ends(&*session, run(&serve("swept"))).await, Exit::Exited(0));
+    let grows = "now() { if [ -e $1 ]; then wc -l < $1; else echo 0; fi; }; k=$(now kept); s=$(now swept); \
+                 until [ $(now kept) -gt $((k + 3)) ]; do sleep 0.01; done; [ $(now swept) = $s ]";
+    assert_eq!(ends(&*session, run(grows)).await, Exit::Exited(0), "{}", room.err());
+    done(&engine, "keep", &executor, &[&*session]).await;
+
+    let attached = engine.attached("keep-attached");
+    let session = open(&attached, &room).await;
+    let keep = StepCommand {
+        keep: true,
+        ..run("true")
+    };
+    assert!(refused(session.start(keep).await).contains("keep: true"));
+    done(&engine, "keep-attached", &attached, &[&*session]).await;
+}

@@ -172,3 +172,71 @@ async fn a_warm_container_serves_the_next_job_of_its_slot_once() {
     assert_eq!(ends(&*session, run("true")).await, Exit::Exited(0));
     done(&engine, "warm", &executor, &[&*session]).await;
 }
+
+#[tokio::test]
+async fn the_first_job_after_a_start_finds_a_container_of_what_ran_last_or_by_default() {
+    let Some(engine) = engine() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let habit = dir.path().join("warm.json");
+    let executor = |image: &str, warm| {
+        DockerExecutor::new(agent::executor::docker::Settings {
+            warm,
+            default_image: image.into(),
+            habit: Some(habit.clone()),
+            ..engine.settings("first")
+        })
+    };
+    let room = room();
+    let rested = |executor: DockerExecutor, slot: usize, image: &'static str| {
+        let (engine, workspace) = (&engine, room.spec.workspace.clone());
+        async move {
+            executor.sweep(&[]).await.unwrap();
+            executor.rest(slot, workspace).await;
+            let ready = executor.ready_slots(Some(image));
+            executor.retire().await;
+            assert_eq!(
+                engine.left("first").await,
+                Vec::<String>::new(),
+                "it goes with the agent"
+            );
+            ready
+        }
+    };
+    // Nothing ran yet: the default image on the first slot, where the engine has it; nothing is pulled.
+    assert_eq!(rested(executor(IMAGE, true), 0, IMAGE).await, [0]);
+    assert_eq!(rested(executor(IMAGE, true), 1, IMAGE).await, Vec::<usize>::new());
+    assert_eq!(
+        rested(executor("nosuch:1", true), 0, "nosuch:1").await,
+        Vec::<usize>::new()
+    );
+    assert_eq!(rested(executor(IMAGE, false), 0, IMAGE).await, Vec::<usize>::new());
+
+    let first = executor("nosuch:1", true);
+    let mut named = room.spec.clone();
+    (named.image, named.slot, named.limits.memory) = (Some(IMAGE.into()), 1, Some(48 << 20));
+    let session = first.open(named.clone(), &Said::default()).await.unwrap();
+    done(&engine, "first", &first, &[&*session]).await;
+    assert_eq!(rested(executor("nosuch:1", true), 1, IMAGE).await, [1]);
+
+    let again = executor("nosuch:1", true);
+    again.sweep(&[]).await.unwrap();
+    again.rest(1, room.spec.workspace.clone()).await;
+    let waiting = engine.left("first").await;
+    let name = waiting.iter().find(|n| n.contains("-warm-")).expect("a warm container");
+    let found = engine
+        .api()
+        .await
+        .inspect_container(name.trim_start_matches('/'), None)
+        .await;
+    let session = again.open(named, &Said::default()).await.unwrap();
+    assert_eq!(ends(&*session, run("true")).await, Exit::Exited(0));
+    let used = engine.left("first").await;
+    assert_eq!(used.iter().filter(|n| n.starts_with('/')).count(), 1, "{used:?}");
+    let api = engine.api().await;
+    let name = format!("caracal-41-7-{}", room.spec.number);
+    while api.inspect_container(&name, None).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(found.unwrap().id, Some(id(&engine, &room).await), "the job had it");
+    done(&engine, "first", &again, &[&*session]).await;
+}

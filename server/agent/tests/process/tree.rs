@@ -17,6 +17,32 @@ async fn whatever_a_step_leaves_is_gone_when_it_ends() {
 }
 
 #[tokio::test]
+async fn what_a_step_is_to_keep_lives_until_the_job_ends_and_nothing_else_does() {
+    let room = Room::new(9);
+    let executor = executor(&room, None);
+    let session = executor.open(room.spec.clone(), &Said::default()).await.unwrap();
+    let keep = StepCommand {
+        keep: true,
+        ..run(LEAVINGS)
+    };
+    assert_eq!(ends(&*session, keep).await, Exit::Exited(0));
+    let kept = pids(&room);
+    assert!(kept.len() == 3 && kept.iter().all(|p| runs(p)), "{kept:?}");
+    for pid in ["child.pid", "session.pid", "double.pid"] {
+        fs::remove_file(room.file(pid)).unwrap();
+    }
+    assert_eq!(ends(&*session, run(LEAVINGS)).await, Exit::Exited(0));
+    let swept = pids(&room);
+    assert!(swept.len() == 3 && !swept.iter().any(|p| runs(p)), "{swept:?}");
+    assert!(kept.iter().all(|p| runs(p)), "they ended with another step");
+    session.close().await;
+    assert!(!kept.iter().any(|p| runs(p)), "they outlived the job");
+    let next = executor.open(room.spec.clone(), &Said::default()).await.unwrap();
+    assert_eq!(ends(&*next, run("true")).await, Exit::Exited(0));
+    next.close().await;
+}
+
+#[tokio::test]
 async fn term_asks_and_kill_ends_the_whole_tree() {
     let room = Room::new(5);
     let session = open(&room).await;

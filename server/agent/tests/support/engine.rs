@@ -154,6 +154,8 @@ impl Engine {
             owner: owner(name),
             shims: Some(std::env::temp_dir().join(format!("caracal-shims-{name}-{}", std::process::id()))),
             warm: false,
+            limits: domain::plan::Limits::default(),
+            habit: None,
         }
     }
 

@@ -118,6 +118,7 @@ fn step(command: Command) -> StepCommand {
         name: "step".into(),
         command,
         env: BTreeMap::from([("CI".into(), "true".into()), ("GREETING".into(), "a b'\"$c".into())]),
+        keep: false,
         limit: None,
         lease: None,
     }

@@ -111,6 +111,7 @@ fn step(s: Step, job: &Job, known: &Labels) -> Result<StepSpec> {
         env: own.map(|o| o.env.clone()).unwrap_or_default(),
         skip: own.and_then(|o| unmet(&o.when, known)),
         allow_failure: own.is_some_and(|o| o.allow_failure),
+        keep: own.is_some_and(|o| o.keep),
         timeout_ms: own.and_then(|o| o.timeout_ms),
     })
 }

@@ -54,9 +54,17 @@ async fn a_newer_connection_ends_the_older_one(database: Database) {
     new.hear().await;
     assert!(matches!(old.hear().await, ToAgent::Refused { .. }));
     assert!(old.try_hear().await.is_none());
-    let plan = w.plan(ONE).await;
+    let plan = w
+        .plan("name: one\nsteps:\n  - { run: serve, keep: true }\n  - run: ask\n")
+        .await;
     let task = w.run(plan).await;
-    assert_eq!(new.assignment().await.task, task.id);
+    let assigned = new.assignment().await;
+    assert_eq!(assigned.task, task.id);
+    let keeps = assigned.steps.iter().map(|s| (s.name.as_str(), s.keep));
+    assert_eq!(
+        keeps.collect::<Vec<_>>(),
+        [("prepare", false), ("serve", true), ("ask", false)]
+    );
 }
 
 async fn what_was_sent_and_not_taken_is_sent_again_and_what_ran_is_lost(database: Database) {

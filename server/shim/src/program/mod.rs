@@ -4,6 +4,7 @@
 //! output is stored; without an agent it goes on until the lease ends.
 
 mod fence;
+mod kept;
 mod link;
 mod memory;
 mod search;
@@ -12,6 +13,7 @@ mod start;
 mod step;
 mod tree;
 
+use kept::Kept;
 use link::{Heard, Link};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior, setsid};
@@ -73,6 +75,7 @@ fn run() -> io::Result<()> {
         link: Link::new(at)?,
         spool: None,
         step: None,
+        kept: Kept::default(),
         last: 0,
         lease: since_boot() + LEASE,
         alone_since: since_boot(),
@@ -80,10 +83,9 @@ fn run() -> io::Result<()> {
         inside,
     };
     loop {
-        if stopped.load(Ordering::Acquire) && shim.stop() {
-            return Ok(());
-        }
-        if !shim.turn(&mut signals)? {
+        if stopped.load(Ordering::Acquire) && shim.stop() || !shim.turn(&mut signals)? {
+            // With it goes what it kept.
+            tree::sweep(inside, &mut Kept::default());
             return Ok(());
         }
     }
@@ -94,6 +96,7 @@ struct Shim {
     link: Link,
     spool: Option<Spool>,
     step: Option<Step>,
+    kept: Kept,
     /// The step it took last.
     last: i64,
     lease: Duration,
@@ -113,6 +116,9 @@ impl Shim {
         }
         if ready.agent && !self.hear()? {
             return Ok(false);
+        }
+        if ready.kept {
+            self.kept.drain();
         }
         self.work(ready.out, ready.err);
         self.tell();
@@ -139,6 +145,8 @@ impl Shim {
             *place = fd.is_some().then_some(fds.len());
             fds.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, flags)));
         }
+        let first = fds.len();
+        fds.extend(self.kept.pipes().iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         match poll(&mut fds, self.patience().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
@@ -149,6 +157,7 @@ impl Shim {
             agent: set(places[0]),
             out: set(places[1]),
             err: set(places[2]),
+            kept: fds[first..].iter().any(|fd| !fd.revents().is_empty()),
         })
     }
 
@@ -216,7 +225,6 @@ impl Shim {
             ToShim::Lease(until) => self.lease = Duration::from_nanos(until),
             ToShim::Bye => {
                 self.order(By::Agent, true);
-                tree::sweep(self.inside);
                 return false;
             }
         }
@@ -234,12 +242,12 @@ impl Shim {
         let Some(spool) = &mut self.spool else { return };
         spool.retry();
         let Some(step) = &mut self.step else {
-            tree::reap(|_, _| {});
+            tree::reap(|pid, _| self.kept.reaped(pid));
             return;
         };
         step.punctual(self.lease);
         step.pump(spool, out, err);
-        if let Some(end) = step.finish(spool, self.inside) {
+        if let Some(end) = step.finish(spool, &mut self.kept, self.inside) {
             if !spool.close(&end) {
                 self.link.ended(end);
             }
@@ -291,7 +299,7 @@ impl Shim {
         let now = since_boot();
         let patience = if self.inside { LONELY_INSIDE } else { LONELY };
         let lonely = now >= self.alone_since + patience;
-        let kept = self.spool.is_some() && self.last > 0 && (self.inside || self.step.is_some());
+        let kept = self.spool.is_some() && self.last > 0 && (self.inside || self.step.is_some() || !self.kept.none());
         self.step.is_none() && lonely && (!kept || now >= self.lease)
     }
 }
@@ -302,4 +310,5 @@ struct Ready {
     agent: bool,
     out: bool,
     err: bool,
+    kept: bool,
 }

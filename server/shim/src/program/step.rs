@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** KILL follows each TERM of ours after the grace; the first reason of an end stands.
 
+use super::kept::Kept;
 use super::memory;
 use super::spool::Spool;
 use super::start::{Started, start};
@@ -145,10 +146,11 @@ impl Step {
     }
 
     /// Its end, once its command is reaped, nothing it began lives, and its output is stored.
-    pub fn finish(&mut self, spool: &mut Spool, inside: bool) -> Option<End> {
+    pub fn finish(&mut self, spool: &mut Spool, kept: &mut Kept, inside: bool) -> Option<End> {
         if self.exit.is_none() {
             let (main, mut ended) = (self.main, None);
             tree::reap(|pid, status| {
+                kept.reaped(pid);
                 if Some(pid) == main {
                     ended = Some(match (status.exit_status(), status.terminating_signal()) {
                         (_, Some(signal)) => Exit::Signalled(signal),
@@ -158,17 +160,16 @@ impl Step {
             });
             self.exit = Some(ended?);
             self.main = None;
+            // One that was ended leaves nothing, whatever it was to keep.
+            self.keep &= self.by.is_none();
             if !self.keep {
-                tree::sweep(inside);
+                tree::sweep(inside, kept);
             }
             self.give_up_at = Some(since_boot() + LAST);
         }
         // What is in the pipes now is little, so the bound is not heeded; nobody is left to write more.
         for (pipe, kind) in [(&mut self.out, Kind::Out), (&mut self.err, Kind::Err)] {
             while pipe.is_some() && !spool.stalled() && take(pipe, kind, self.number, spool) {}
-            if self.keep {
-                *pipe = None;
-            }
         }
         if spool.stalled() {
             let ordered = matches!(self.by, Some(By::Agent | By::Outside | By::Lease));
@@ -177,10 +178,13 @@ impl Step {
             }
             spool.give_up();
             for pipe in [&mut self.out, &mut self.err] {
-                while let Some(n) = waste(pipe) {
+                while let Some(n) = pipe.as_ref().and_then(|p| waste(p).ok()).filter(|n| *n > 0) {
                     spool.drop_output(n);
                 }
             }
+        }
+        if self.keep {
+            kept.keep(tree::children(), self.out.take().into_iter().chain(self.err.take()));
         }
         Some(End {
             step: self.number,
@@ -210,8 +214,7 @@ fn take(pipe: &mut Option<OwnedFd>, kind: Kind, step: i64, spool: &mut Spool) ->
     }
 }
 
-/// Throws away what a pipe holds, a piece at a time.
-fn waste(pipe: &mut Option<OwnedFd>) -> Option<usize> {
-    let mut bytes = [0; 16 * 1024];
-    rustix::io::read(pipe.as_ref()?, &mut bytes).ok().filter(|n| *n > 0)
+/// Throws away what a pipe holds, a piece; how much that was.
+pub(super) fn waste(pipe: &OwnedFd) -> Result<usize, Errno> {
+    rustix::io::read(pipe, &mut [0; 16 * 1024])
 }

@@ -71,9 +71,31 @@ fn nothing_a_step_began_outlives_it_but_what_it_may_keep() {
     room.end(step);
     let kept = pid(&room.text(step, Kind::Out));
     assert!(test_kill_process(kept).is_ok(), "what may be kept is gone");
+    // Steps that keep nothing leave it alone, and what it writes into its step's pipe does not end it.
+    let step = room.give(
+        "(until [ -e go ]; do sleep 0.01; done; echo more; echo > said; sleep 600) & echo $!",
+        |job| {
+            job.keep = true;
+        },
+    );
+    room.end(step);
+    let writer = pid(&room.text(step, Kind::Out));
+    let step = room.run("sleep 600 & echo $! > other; echo > go; until [ -e said ]; do sleep 0.01; done; echo next");
+    assert_eq!(room.end(step).exit, Exit::Exited(0));
+    assert_eq!(room.text(step, Kind::Out), "next\n");
+    let other = std::fs::read_to_string(room.dir.path().join("other")).unwrap();
+    assert!(
+        test_kill_process(pid(&other)).is_err(),
+        "a step that keeps nothing left something"
+    );
+    for kept in [kept, writer] {
+        assert!(test_kill_process(kept).is_ok(), "what is kept ended with another step");
+    }
     room.say(&ToShim::Bye);
     assert!(room.child.wait().unwrap().success());
-    assert!(test_kill_process(kept).is_err(), "it outlived the shim");
+    for kept in [kept, writer] {
+        assert!(test_kill_process(kept).is_err(), "it outlived the shim");
+    }
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl Reader<'_> {
         let allow_failure = f
             .get("allow_failure")
             .and_then(|n| self.flag(n, &f.path("allow_failure")));
+        let keep = f.get("keep").and_then(|n| self.flag(n, &f.path("keep")));
         let timeout_ms = f
             .get("timeout")
             .and_then(|n| self.read(n, &f.path("timeout"), value::duration));
@@ -181,6 +182,7 @@ impl Reader<'_> {
             env,
             when,
             allow_failure: allow_failure.unwrap_or(false),
+            keep: keep.unwrap_or(false),
             timeout_ms,
         })
     }

@@ -37,7 +37,16 @@ pub(super) const RETRY: Shape = Shape {
 };
 pub(super) const STEP: Shape = Shape {
     what: "a step",
-    keys: &["name", "run", "command", "env", "when", "allow_failure", "timeout"],
+    keys: &[
+        "name",
+        "run",
+        "command",
+        "env",
+        "when",
+        "allow_failure",
+        "keep",
+        "timeout",
+    ],
 };
 
 /// The words of `executor`.
@@ -55,7 +64,6 @@ const LATER: &[&str] = &[
     "approval",
     "concurrency",
     "shell",
-    "keep",
     "svn",
 ];
 
@@ -86,6 +94,8 @@ const HABITS: &[(&str, &str)] = &[
     ("condition", "when"),
     ("ignore_errors", "allow_failure"),
     ("continue_on_error", "allow_failure"),
+    ("background", "keep"),
+    ("detach", "keep"),
     ("repository", "source"),
     ("repo", "source"),
     ("scm", "source"),

@@ -36,6 +36,12 @@ pub(super) async fn ensure(engine: &Engine, name: &str, progress: &dyn Progress)
     }
 }
 
+/// An image that is on the engine already.
+pub(super) async fn present(engine: &Engine, name: &str) -> Option<Image> {
+    reference(name).ok()?;
+    Some(image(name, engine.api.inspect_image(name).await.ok()?))
+}
+
 async fn pull(
     engine: &Engine,
     name: &str,

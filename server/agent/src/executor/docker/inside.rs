@@ -112,6 +112,7 @@ impl InsideSession {
             deadline: step.limit.map(|(left, _)| nanos(shim::since_boot() + left)),
             lease: step.lease.map(nanos),
             grace_ms: self.spec.grace_ms,
+            keep: step.keep,
             ..Job::default()
         })
     }

@@ -7,6 +7,7 @@
 mod again;
 mod client;
 mod container;
+mod habit;
 mod image;
 mod init;
 mod inside;
@@ -30,7 +31,9 @@ use super::shimmed::Shims;
 use super::{ExecError, Executor, Handle, Progress, Session, SessionSpec};
 use async_trait::async_trait;
 use client::{Client, Engine};
+use domain::plan::Limits;
 use domain::status::ExecutorKind;
+use habit::{Habit, Last};
 use inside::{InsideSession, Kept};
 use network::Networks;
 use profile::Effective;
@@ -63,6 +66,10 @@ pub struct Settings {
     pub shims: Option<PathBuf>,
     /// Whether slots keep a container ready for the next job.
     pub warm: bool,
+    /// Limits of jobs that name none.
+    pub limits: Limits,
+    /// The file in which it is noted what slots ran last, for the first container to wait after a restart.
+    pub habit: Option<PathBuf>,
 }
 
 /// What a close look at an engine found.
@@ -91,6 +98,7 @@ pub struct DockerExecutor {
     networks: Arc<Networks>,
     reaper: Arc<Reaper>,
     warm: Arc<Warm>,
+    habit: Habit,
     /// Whether shims work on this engine, once it was tried: who makes the containers then.
     yard: OnceCell<Option<Yard>>,
     /// What an earlier agent left and runs still.
@@ -106,6 +114,7 @@ impl DockerExecutor {
     pub fn new(settings: Settings) -> Self {
         Self {
             client: Client::new(settings.host.clone()),
+            habit: Habit::read(settings.habit.clone()),
             settings,
             networks: Arc::default(),
             reaper: Arc::default(),
@@ -226,6 +235,11 @@ impl DockerExecutor {
             folder: vessel::folder(&spec.workspace),
             workspace: spec.workspace.clone(),
         };
+        let last = Last {
+            image: wanted.image.name.clone(),
+            limits,
+        };
+        self.habit.note(spec.slot, last);
         let name = self.settings.owner.job(&spec);
         let vessel = match self.warm.take(&yard, &wanted).await {
             Some(warm) => {
@@ -253,6 +267,21 @@ impl DockerExecutor {
     async fn swept_once(&self, engine: &Engine) -> Result<(), ExecError> {
         let sweep = || async { self.swept(engine).await.map(drop) };
         self.swept.get_or_try_init(sweep).await.copied()
+    }
+
+    /// What a slot's first job will need, most likely: what the last one under an earlier agent had, else, on the first
+    /// slot, the default image. Nothing is pulled for it.
+    async fn first(&self, yard: &Yard, slot: usize) -> Option<(image::Image, Effective)> {
+        if let Some(last) = self.habit.of(slot)
+            && let Some(image) = image::present(&yard.engine, &last.image).await
+        {
+            return Some((image, last.limits));
+        }
+        if slot > 0 {
+            return None;
+        }
+        let image = image::present(&yard.engine, &self.settings.default_image).await?;
+        Some((image, Effective::of(&self.settings.limits, &yard.engine.about)))
     }
 
     async fn swept(&self, engine: &Engine) -> Result<usize, ExecError> {
@@ -405,21 +434,24 @@ impl Executor for DockerExecutor {
     }
 
     async fn rest(&self, slot: usize, workspace: PathBuf) {
-        let (Some(Some(yard)), Some(last)) = (self.yard.get(), self.warm.last(slot)) else {
+        let Some(Some(yard)) = self.yard.get().filter(|_| self.settings.warm) else {
             return;
         };
-        if self.settings.warm {
-            self.warm
-                .make(
-                    yard,
-                    Wanted {
-                        folder: vessel::folder(&workspace),
-                        workspace,
-                        ..last
-                    },
-                )
-                .await;
-        }
+        let (image, limits) = match self.warm.last(slot) {
+            Some(last) => (last.image, last.limits),
+            None => match self.first(yard, slot).await {
+                Some(first) => first,
+                None => return,
+            },
+        };
+        let wanted = Wanted {
+            image,
+            limits,
+            slot,
+            folder: vessel::folder(&workspace),
+            workspace,
+        };
+        self.warm.make(yard, wanted).await;
     }
 
     async fn ready(&self) -> Result<(), ExecError> {

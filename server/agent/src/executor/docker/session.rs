@@ -172,6 +172,12 @@ impl Session for DockerSession {
     }
 
     async fn start(&self, step: StepCommand) -> Result<(), ExecError> {
+        if step.keep {
+            return Err(ExecError::Refused(
+                "The step is to keep what it leaves running (keep: true), and on this agent each step has a container of its own: its engine cannot reach the agent's folders. Run the job on an agent beside its engine."
+                    .into(),
+            ));
+        }
         let nth = {
             let mut now = self.now();
             if now.closed || now.starting || now.step.as_ref().is_some_and(|s| !s.end.told()) {

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use shim::wire::{Fence, Job, Stage, ToShim};
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Plain, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -39,6 +39,8 @@ pub(super) struct ProcessSession {
     steps: Steps,
     /// The step that runs or ran last.
     step: Mutex<Option<StepCommand>>,
+    /// Whether the shim may keep processes of its steps: it goes with the session then.
+    keeps: AtomicBool,
 }
 
 /// What is needed to find a session again.
@@ -76,6 +78,7 @@ impl ProcessSession {
             kept,
             steps,
             step: Mutex::new(None),
+            keeps: AtomicBool::new(false),
         })
     }
 
@@ -103,6 +106,8 @@ impl ProcessSession {
             kept,
             steps,
             step: Mutex::new(None),
+            // What its earlier steps were is not known here.
+            keeps: AtomicBool::new(true),
             spec,
         }))
     }
@@ -133,7 +138,7 @@ impl ProcessSession {
             deadline: step.limit.map(|(left, _)| nanos(shim::since_boot() + left)),
             lease: step.lease.map(nanos),
             grace_ms: self.spec.grace_ms,
-            keep: false,
+            keep: step.keep,
         })
     }
 
@@ -180,6 +185,7 @@ impl Session for ProcessSession {
             return Err(ExecError::Machine("This session cannot start a step now.".into()));
         }
         self.give().await?;
+        self.keeps.fetch_or(step.keep, Ordering::AcqRel);
         let (id, argv) = (step.id.0, job.argv.clone());
         match self.steps.start(job).await {
             Ok(true) => {
@@ -243,7 +249,7 @@ impl Session for ProcessSession {
                 let _ = timeout(KILLED, self.steps.wait(id)).await;
             }
         }
-        let free = step.is_none_or(|id| self.steps.ended(id));
+        let free = step.is_none_or(|id| self.steps.ended(id)) && !self.keeps.load(Ordering::Acquire);
         match self.steps.release().await {
             Some(shim) if free && shim.up() => self.shared.supervisors.give_back(Supervisor {
                 shim,

@@ -162,9 +162,12 @@ impl Shim {
         Ok(Steps::new(self, tail, sink, None))
     }
 
-    /// Ends it, and removes what is on disk.
+    /// Ends it with all it kept, and removes what is on disk.
     pub async fn dismiss(self) {
-        self.line.say(&ToShim::Bye).await;
+        if self.line.say(&ToShim::Bye).await {
+            // It goes when nothing it began lives.
+            let _ = timeout(CALL, self.line.ups().wait_for(|up| !up.now)).await;
+        }
         let home = self.home;
         let _ = spawn_blocking(move || home.remove()).await;
     }

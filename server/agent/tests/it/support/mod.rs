@@ -107,6 +107,7 @@ pub fn step(id: i64, script: &str) -> StepSpec {
         env: BTreeMap::new(),
         skip: None,
         allow_failure: false,
+        keep: false,
         timeout_ms: None,
     }
 }

@@ -103,6 +103,11 @@ fn each_mistake_has_its_place_and_its_sentence() {
             "Write `true` or `false`",
         ),
         (
+            after_name("steps:\n- {run: a, keep: [server]}"),
+            "steps[0].keep 3:18",
+            "Write `true` or `false`",
+        ),
+        (
             after_name("steps:\n- {run: a, when: branch = main}"),
             "steps[0].when 3:18",
             "Did you mean `branch == main`?",

@@ -57,7 +57,7 @@ jobs:
     retry: { limit: 2, on: [agent_lost, exit 75] }
     env: { A: b }
     steps:
-      - { name: unit, run: cargo test }
+      - { name: unit, run: cargo test, keep: true }
       - run: |
           # what it does
           cargo clippy
@@ -114,6 +114,7 @@ jobs:
         ["unit", "cargo clippy"]
     );
     let second = &test.steps[1];
+    assert!(test.steps[0].keep && !second.keep);
     assert_eq!(
         second.command,
         Command::Run("# what it does\ncargo clippy\necho \"done: yes\"\n".into())
