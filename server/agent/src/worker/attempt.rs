@@ -157,7 +157,9 @@ impl Attempt {
                 stopped = self.stops(&step, exit).or(stopped);
                 continue;
             }
-            if self.halt.why().is_some() {
+            // What an earlier agent began runs still: it is taken up to be ended, and what it wrote is stored before its end.
+            let runs = self.session.is_some() && self.past.runs(&step);
+            if self.halt.why().is_some() && !runs {
                 self.ordered = true;
                 break;
             }

@@ -8,7 +8,7 @@ use crate::executor::Handle;
 use crate::outbox::Kept;
 use domain::status::StepKind;
 use domain::{StepId, Timestamp};
-use protocol::{AttemptEvent, Exit};
+use protocol::{AttemptEvent, Exit, StepSpec};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -84,6 +84,11 @@ impl Past {
             }
         }
         past
+    }
+
+    /// Whether this command was begun and not told ended.
+    pub fn runs(&self, step: &StepSpec) -> bool {
+        step.kind == StepKind::Step && self.started.is_some_and(|b| b.step == step.id)
     }
 }
 

@@ -39,6 +39,38 @@ async fn an_abort_ends_a_step_also_one_that_ignores_term() {
     }
 }
 
+#[tokio::test]
+async fn an_abort_that_waits_for_a_returning_agent_loses_nothing_of_what_ran_meanwhile() {
+    let mut server = Server::start().await;
+    let first = Agent::start(&server);
+    first.scripts.kept.store(true, Ordering::SeqCst);
+    let mut peer = server.accept().await;
+    hanging(&mut server, &mut peer, "hang").await;
+    first.stop.now.cancel();
+    first.run.await.unwrap().unwrap();
+    assert_eq!(
+        first.scripts.live.load(Ordering::SeqCst),
+        1,
+        "what runs goes on without it"
+    );
+    peer.cut();
+
+    let again = Agent::start_in(&server, first.data);
+    let mut peer = server.accept().await;
+    peer.send(&ToAgent::Abort { fence: fence(1) }).await;
+    // Heard before what ran is found: it answers what came after it.
+    peer.send(&ToAgent::Assign(Box::new(assignment(2, vec![step(9, "print heard")]))))
+        .await;
+    server.finish(&mut peer, fence(2)).await;
+    again.scripts.open_gate("recover");
+    server.finish(&mut peer, fence(1)).await;
+    let told = server.of(fence(1));
+    assert_eq!(told.story()[3..], ["started 2", "aborted 2", "ended aborted"]);
+    assert_eq!(told.of(2), "on\nmeanwhile\n");
+    assert_eq!(told.of(3), "");
+    again.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_that_runs_out_of_time_is_killed_and_stops_the_job() {
     let mut server = Server::start().await;

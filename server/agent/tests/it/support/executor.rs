@@ -28,6 +28,8 @@ pub struct Scripts {
     pub away: Mutex<Option<String>>,
     /// Whether `open` says nothing.
     pub quiet: AtomicBool,
+    /// Whether sessions can be found again: at the gate `recover`, with a step that writes `meanwhile` and hangs.
+    pub kept: AtomicBool,
     /// What `open` was given.
     pub seen: Mutex<Vec<SessionSpec>>,
 }
@@ -78,8 +80,16 @@ impl Executor for Scripted {
         }))
     }
 
-    async fn recover(&self, _: &Handle, _: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
-        Ok(None)
+    async fn recover(&self, _: &Handle, spec: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
+        let mut gates = self.0.gates.subscribe();
+        let _ = gates.wait_for(|g| g.contains("recover")).await;
+        self.0.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Box::new(Place {
+            scripts: self.0.clone(),
+            spec,
+            signal: watch::Sender::new(0),
+            end: watch::Sender::new(None),
+        })))
     }
 
     async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
@@ -99,11 +109,16 @@ impl Executor for Scripted {
 #[async_trait]
 impl Session for Place {
     fn handle(&self) -> Option<Handle> {
-        None
+        self.scripts.kept.load(Ordering::SeqCst).then(|| Handle {
+            kind: ExecutorKind::Scripted,
+            data: serde_json::Value::Null,
+        })
     }
 
-    async fn resume(&self, _step: StepCommand, _from: u64) -> Result<bool, ExecError> {
-        Ok(false)
+    async fn resume(&self, step: StepCommand, _from: u64) -> Result<bool, ExecError> {
+        let command = Command::Run("print meanwhile\nhang".into());
+        self.start(StepCommand { command, ..step }).await?;
+        Ok(true)
     }
 
     async fn start(&self, step: StepCommand) -> Result<(), ExecError> {
