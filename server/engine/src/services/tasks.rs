@@ -185,6 +185,7 @@ impl TasksService {
                 .boxed()
             })
             .await?;
+        failpoint::reached("server.enqueued");
         self.out.send(effects);
         if resolving {
             self.out.wake_resolver();
