@@ -24,10 +24,14 @@ pub struct Scripts {
     pub live: AtomicUsize,
     /// Sessions opened and not closed.
     pub open: AtomicUsize,
+    /// Sessions found again.
+    pub found: AtomicUsize,
     /// The sentence `ready` and `open` answer with, if any.
     pub away: Mutex<Option<String>>,
     /// Whether `open` says nothing.
     pub quiet: AtomicBool,
+    /// Whether sessions can be found again.
+    pub lasting: AtomicBool,
     /// What `open` was given.
     pub seen: Mutex<Vec<SessionSpec>>,
 }
@@ -78,8 +82,18 @@ impl Executor for Scripted {
         }))
     }
 
-    async fn recover(&self, _: &Handle, _: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
-        Ok(None)
+    async fn recover(&self, _: &Handle, spec: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
+        if !self.0.lasting.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        self.0.found.fetch_add(1, Ordering::SeqCst);
+        self.0.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Box::new(Place {
+            scripts: self.0.clone(),
+            spec,
+            signal: watch::Sender::new(0),
+            end: watch::Sender::new(None),
+        })))
     }
 
     async fn sweep(&self, _kept: &[Handle]) -> Result<usize, ExecError> {
@@ -99,7 +113,10 @@ impl Executor for Scripted {
 #[async_trait]
 impl Session for Place {
     fn handle(&self) -> Option<Handle> {
-        None
+        self.scripts.lasting.load(Ordering::SeqCst).then(|| Handle {
+            kind: ExecutorKind::Scripted,
+            data: "here".into(),
+        })
     }
 
     async fn resume(&self, _step: StepCommand) -> Result<bool, ExecError> {
