@@ -34,7 +34,7 @@ fmt: ## format all Rust code
 bench: setup ## measure a release build against the budgets of DESIGN.md (ONLY="w1 w3" narrows it)
 	@scripts/bench $(ONLY)
 
-chaos: setup ## kill, freeze and cut off a release build for an hour (CARACAL_CHAOS_SECONDS), and count what is lost
+chaos: setup ## kill, starve and mislead a release build and its engine for an hour (CARACAL_CHAOS_SECONDS), and count what is lost
 	@scripts/chaos
 
 clean-data: ## throw away ./data: every plan, task and console of a local trial

@@ -47,6 +47,8 @@ pub enum Fault {
     Disk(Who),
     /// The clock is set an hour or a day back or forth.
     Clock(Who),
+    /// A process kills itself at the instant of this name.
+    Point(&'static str),
 }
 
 /// What a fault may cost, and nothing else.
@@ -91,6 +93,15 @@ impl Fault {
         Self::Freeze(Who::Server),
         Self::KillLoop(Who::Server),
         Self::KillAtStart(Who::Server),
+        Self::Point("server.enqueued"),
+        Self::Point("agent.exited"),
+        Self::Point("server.committed"),
+        Self::Point("agent.taken"),
+        Self::Point("server.assigned"),
+        Self::Point("agent.sent"),
+        Self::Point("server.synced"),
+        Self::Point("agent.assigned"),
+        Self::Point("agent.homed"),
     ];
 
     /// Faults where steps run in containers.
@@ -111,6 +122,10 @@ impl Fault {
         Self::Drain,
         Self::Kill(Who::Agent),
         Self::Freeze(Who::Agent),
+        Self::Point("agent.warmed"),
+        Self::Point("agent.exited"),
+        Self::Point("agent.homed"),
+        Self::Point("agent.taken"),
     ];
 
     /// The faults of a kind of site.
@@ -165,6 +180,12 @@ impl Fault {
             Self::EngineAway => ("engine: away for a while", None),
             Self::Disk(who) => ("disk full", Some(who)),
             Self::Clock(who) => ("clock set", Some(who)),
+            Self::Point(name) => {
+                return format!(
+                    "failpoint: {name}{}",
+                    if kind.contained() { ", containers" } else { "" }
+                );
+            }
         };
         let place = if kind.contained() && !what.starts_with("engine") {
             "containers: "

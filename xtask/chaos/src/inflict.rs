@@ -126,6 +126,7 @@ impl Fault {
                 scene.engine(self).await
             }
             Self::Disk(Who::Agent) => scene.agent_disk().await,
+            Self::Point(name) => scene.point(name).await,
             Self::Clock(who) => scene.clock(who).await,
             Self::Disk(Who::Server) => scene.server_disk().await,
         }

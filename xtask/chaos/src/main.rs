@@ -15,6 +15,7 @@ mod inflict;
 mod kind;
 mod leftovers;
 mod output;
+mod point;
 mod proxy;
 mod report;
 mod round;

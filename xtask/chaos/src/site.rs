@@ -138,9 +138,18 @@ impl Site {
 
     /// Starts a process; a server is waited for until it can work.
     pub async fn up(&mut self, who: Who) -> Result<()> {
+        self.spawn(who, &binary(), &[])?;
+        if who == Who::Server {
+            self.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a process of this binary, with these variables, and waits for nothing.
+    pub fn spawn(&mut self, who: Who, binary: &Path, variables: &[(&str, String)]) -> Result<()> {
         let mut command = match (who, &self.proxy) {
             (Who::Server, proxy) => {
-                let mut command = Command::new(binary());
+                let mut command = Command::new(binary);
                 command.args(["serve", "--listen", &self.client.address, "--data"]);
                 command.arg(self.server_data());
                 match proxy {
@@ -151,7 +160,7 @@ impl Site {
             }
             (Who::Agent, Some(proxy)) => {
                 let registered = self.agent_data().join("agent/identity.json").exists();
-                let mut command = Command::new(binary());
+                let mut command = Command::new(binary);
                 command.args(["agent", "--server", &format!("http://{}", proxy.address)]);
                 let executor = if let Some(engine) = &self.engine {
                     command
@@ -170,26 +179,41 @@ impl Site {
             }
             (Who::Agent, None) => bail!("this site has no agent of its own process"),
         };
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(format!("{}.log", who.name())))?;
+        let log = OpenOptions::new().create(true).append(true).open(self.trace(who))?;
         if let Some(clock) = self.clocks.get(&who) {
             clock.give(&mut command);
         }
         let child = command
             .env("CARACAL_LOG", "info")
             .env("NO_COLOR", "1")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("starting {}", binary().display()))?;
+            .with_context(|| format!("starting {}", binary.display()))?;
         *self.place(who) = Some(child);
-        if who == Who::Server {
-            self.ready().await?;
-        }
         Ok(())
+    }
+
+    /// How a process ended, if it has by now.
+    pub fn ended(&mut self, who: Who) -> Result<Option<ExitStatus>> {
+        let place = self.place(who);
+        let status = place.as_mut().context("it does not run")?.try_wait()?;
+        if status.is_some() {
+            *place = None;
+        }
+        Ok(status)
+    }
+
+    /// How often a process's trace says this.
+    pub fn traced(&self, who: Who, words: &str) -> Result<usize> {
+        let trace = std::fs::read(self.trace(who))?;
+        Ok(String::from_utf8_lossy(&trace).matches(words).count())
+    }
+
+    fn trace(&self, who: Who) -> PathBuf {
+        self.folder.join(format!("{}.log", who.name()))
     }
 
     /// Sends a signal to a process.

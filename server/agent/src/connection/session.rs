@@ -187,6 +187,7 @@ async fn turns(connection: &Connection, write: &mut Writer) -> anyhow::Result<(b
     }
     if wrote {
         write.flush().await?;
+        failpoint::reached("agent.sent");
     }
     Ok((more, wake))
 }

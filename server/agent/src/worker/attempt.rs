@@ -187,6 +187,9 @@ impl Attempt {
                 Exit::Aborted | Exit::Lost(_) => self.halt.why().is_some(),
                 _ => false,
             };
+            if step.kind == StepKind::Step {
+                failpoint::reached("agent.exited");
+            }
             self.ended(&step, exit);
         }
         // Also where the step may fail: steps that were not run for it must not count as passed.

@@ -74,6 +74,7 @@ impl Worker {
 
     /// Runs an assignment; one that is held already is running, or wholly run, and is let be.
     pub fn assign(self: &Arc<Self>, assignment: Assignment) {
+        failpoint::reached("agent.assigned");
         let fence = assignment.fence;
         let halt = Arc::new(Halt::default());
         let (slot, held) = {
@@ -85,6 +86,7 @@ impl Worker {
             let Some(held) = self.outbox.take(&assignment, slot) else {
                 return;
             };
+            failpoint::reached("agent.taken");
             // An older hold on the same attempt is void with this one.
             for (old, halt) in running.halts.iter().filter(|(f, _)| f.attempt == fence.attempt) {
                 halt.set(Why::Forgotten);

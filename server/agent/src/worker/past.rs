@@ -98,7 +98,7 @@ impl Attempt {
         let mut setup = self.assignment.steps.iter().filter(|s| s.kind == StepKind::Setup);
         let ready = setup.find(|s| s.name == "prepare");
         if !ready.is_some_and(|s| self.past.ended.get(&s.id) == Some(&Exit::Exited(0))) {
-            return;
+            return self.unopen().await;
         }
         self.workspace = self.workspaces.left(self.slot);
         let (Some(executor), Some(handle), Some(workspace)) =
@@ -117,6 +117,21 @@ impl Attempt {
             Err(e) => {
                 tracing::warn!(attempt = %fence.attempt, "Attempt {} of the last run of this agent could not be found again: {e}", fence.attempt)
             }
+        }
+    }
+
+    /// Closes a session that was opened just before the agent died: set-up is done again, with another.
+    async fn unopen(&mut self) {
+        let (Some(executor), Some(handle), Some(workspace)) = (
+            self.executor.clone(),
+            self.past.handle.take(),
+            self.workspaces.left(self.slot),
+        ) else {
+            return;
+        };
+        let base = self.held.spool.len();
+        if let Ok(Some(session)) = executor.recover(&handle, self.spec(workspace), base).await {
+            session.close().await;
         }
     }
 

@@ -43,7 +43,7 @@ async fn an_abort_ends_a_step_also_one_that_ignores_term() {
 async fn an_abort_that_waits_for_a_returning_agent_loses_nothing_of_what_ran_meanwhile() {
     let mut server = Server::start().await;
     let first = Agent::start(&server);
-    first.scripts.kept.store(true, Ordering::SeqCst);
+    first.scripts.lasting.store(true, Ordering::SeqCst);
     let mut peer = server.accept().await;
     hanging(&mut server, &mut peer, "hang").await;
     first.stop.now.cancel();
@@ -56,6 +56,8 @@ async fn an_abort_that_waits_for_a_returning_agent_loses_nothing_of_what_ran_mea
     peer.cut();
 
     let again = Agent::start_in(&server, first.data);
+    again.scripts.lasting.store(true, Ordering::SeqCst);
+    again.scripts.late.store(true, Ordering::SeqCst);
     let mut peer = server.accept().await;
     peer.send(&ToAgent::Abort { fence: fence(1) }).await;
     // Heard before what ran is found: it answers what came after it.

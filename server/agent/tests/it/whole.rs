@@ -147,6 +147,43 @@ async fn set_up_waits_for_an_engine_that_is_away_and_is_lost_when_it_stays_away(
 }
 
 #[tokio::test]
+async fn a_session_that_was_opened_just_before_a_kill_is_closed_and_another_one_opened() {
+    let mut server = Server::start().await;
+    let agent = Agent::start(&server);
+    let mut peer = server.accept().await;
+    agent.scripts.lasting.store(true, Ordering::SeqCst);
+    peer.send(&ToAgent::Assign(Box::new(assignment(
+        1,
+        vec![step(2, "print on\ngate never")],
+    ))))
+    .await;
+    server
+        .until(&mut peer, |told| told.values().any(|t| t.output.ends_with(b"on\n")))
+        .await;
+    agent.run.abort();
+    let _ = agent.run.await;
+    // As a kill at that instant leaves it: the journal ends with where the session is.
+    let journal = agent.data.path().join("agent/journal");
+    let lines = std::fs::read_to_string(&journal).unwrap();
+    let until = lines.find("\"handle\"").unwrap();
+    let end = until + lines[until..].find('\n').unwrap() + 1;
+    std::fs::write(&journal, &lines[..end]).unwrap();
+    std::fs::remove_dir_all(agent.data.path().join("agent/spool/1-1")).unwrap();
+    drop((server, peer));
+
+    let mut server = Server::start().await;
+    let next = Agent::start_in(&server, agent.data);
+    next.scripts.lasting.store(true, Ordering::SeqCst);
+    next.scripts.open_gate("never");
+    let mut peer = server.accept().await;
+    server.finish(&mut peer, fence(1)).await;
+    let counts = [&next.scripts.found, &next.scripts.open].map(|n| n.load(Ordering::SeqCst));
+    assert_eq!(counts, [1, 0], "found again, and closed like the one after it");
+    assert_eq!(next.scripts.seen.lock().unwrap().len(), 1, "another one was opened");
+    next.stop().await;
+}
+
+#[tokio::test]
 async fn an_executor_that_is_not_there_fails_the_attempt_with_a_sentence() {
     let mut server = Server::start().await;
     let agent = Agent::start(&server);

@@ -94,7 +94,10 @@ fn sync(console: &Arc<Console>, told: &OnDurable) {
     // Bytes that come from here on note the console anew.
     console.dirty.store(false, Ordering::Release);
     match console.make_durable() {
-        Ok(len) => told(console.attempt, len),
+        Ok(len) => {
+            failpoint::reached("server.synced");
+            told(console.attempt, len);
+        }
         Err(error) => {
             tracing::error!(attempt = console.attempt.0, %error, "console bytes could not be made durable");
         }

@@ -216,6 +216,7 @@ impl Dispatch {
     async fn assign(&self, agent: AgentId, fence: domain::lifecycle::Fence) {
         match assignment::read(&self.store, &self.settings, fence).await {
             Ok(Some(a)) => {
+                failpoint::reached("server.assigned");
                 self.live.begin(fence, agent, self.clock.elapsed());
                 self.tell(agent, ToAgent::Assign(Box::new(a)));
             }

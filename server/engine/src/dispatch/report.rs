@@ -175,6 +175,7 @@ impl Dispatch {
         });
         match written.await {
             Ok(out) => {
+                failpoint::reached("server.committed");
                 for attempt in out.ended {
                     self.live.end(attempt);
                 }

@@ -188,6 +188,7 @@ impl TasksService {
                 .boxed()
             })
             .await?;
+        failpoint::reached("server.enqueued");
         self.out.send(effects);
         if resolving {
             self.out.wake_resolver();

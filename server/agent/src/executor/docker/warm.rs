@@ -101,6 +101,7 @@ impl Warm {
         let name = format!("{}-warm-{number}", yard.owner.network(slot));
         match yard.make(wanted, &name).await {
             Ok(one) => {
+                failpoint::reached("agent.warmed");
                 let wanted_still =
                     self.lock().waiting.get(&slot).is_some_and(|w| w.number == number) || !tell.is_closed();
                 if wanted_still {

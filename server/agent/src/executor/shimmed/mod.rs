@@ -80,6 +80,7 @@ impl Shims {
     pub fn make(&self, equipped: bool) -> io::Result<Shim> {
         std::fs::create_dir_all(&self.folder)?;
         let home = Home::make(&self.folder)?;
+        failpoint::reached("agent.homed");
         if equipped {
             home.equip(&self.program)?;
         }

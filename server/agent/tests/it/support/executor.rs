@@ -24,12 +24,16 @@ pub struct Scripts {
     pub live: AtomicUsize,
     /// Sessions opened and not closed.
     pub open: AtomicUsize,
+    /// Sessions found again.
+    pub found: AtomicUsize,
     /// The sentence `ready` and `open` answer with, if any.
     pub away: Mutex<Option<String>>,
     /// Whether `open` says nothing.
     pub quiet: AtomicBool,
-    /// Whether sessions can be found again: at the gate `recover`, with a step that writes `meanwhile` and hangs.
-    pub kept: AtomicBool,
+    /// Whether sessions can be found again, with a step that writes `meanwhile` and hangs.
+    pub lasting: AtomicBool,
+    /// Whether they are found only when the gate `recover` is open.
+    pub late: AtomicBool,
     /// What `open` was given.
     pub seen: Mutex<Vec<SessionSpec>>,
 }
@@ -81,8 +85,14 @@ impl Executor for Scripted {
     }
 
     async fn recover(&self, _: &Handle, spec: SessionSpec, _: u64) -> Result<Option<Box<dyn Session>>, ExecError> {
-        let mut gates = self.0.gates.subscribe();
-        let _ = gates.wait_for(|g| g.contains("recover")).await;
+        if !self.0.lasting.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        if self.0.late.load(Ordering::SeqCst) {
+            let mut gates = self.0.gates.subscribe();
+            let _ = gates.wait_for(|g| g.contains("recover")).await;
+        }
+        self.0.found.fetch_add(1, Ordering::SeqCst);
         self.0.open.fetch_add(1, Ordering::SeqCst);
         Ok(Some(Box::new(Place {
             scripts: self.0.clone(),
@@ -109,9 +119,9 @@ impl Executor for Scripted {
 #[async_trait]
 impl Session for Place {
     fn handle(&self) -> Option<Handle> {
-        self.scripts.kept.load(Ordering::SeqCst).then(|| Handle {
+        self.scripts.lasting.load(Ordering::SeqCst).then(|| Handle {
             kind: ExecutorKind::Scripted,
-            data: serde_json::Value::Null,
+            data: "here".into(),
         })
     }
 
