@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run dev setup test e2e lint fmt bench chaos clean-data
+.PHONY: help run dev dist setup test e2e lint fmt bench chaos clean-data
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -15,6 +15,9 @@ run: setup ## build the release binary and start it on 127.0.0.1:7420, data in .
 dev: setup ## the same from a debug build: quick to rebuild, styles and pages read from disk
 	@cargo xtask build
 	@exec $(TARGET)/debug/caracal serve $(ARGS)
+
+dist: setup ## a static binary for any Linux of this architecture, with its checksum, into target/dist (needs musl-tools)
+	@cargo xtask dist
 
 setup: ## install what a build needs: the WebAssembly target and the npm packages
 	@scripts/setup

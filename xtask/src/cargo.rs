@@ -62,6 +62,24 @@ pub fn build_server(workspace: &Workspace, profile: Profile) -> Result<()> {
     run(command, "building the server")
 }
 
+/// Compiles the release binary for a target without a libc of the system; `cc` compiles what is C.
+pub fn build_static(workspace: &Workspace, target: &str, cc: &str) -> Result<()> {
+    let mut command = cargo(workspace);
+    command
+        .args(["build", "--package", "server", "--bin", "caracal", "--release"])
+        .args(["--locked", "--target", target]);
+    let variable = cc_variable(target);
+    if std::env::var_os(&variable).is_none() {
+        command.env(variable, cc);
+    }
+    run(command, "building the static server")
+}
+
+/// The variable that names a target's C compiler.
+pub fn cc_variable(target: &str) -> String {
+    format!("CC_{}", target.replace('-', "_"))
+}
+
 /// Runs `command` to its end; anything but success is an error that says what was being done.
 pub fn run(mut command: Command, what: &str) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();

@@ -5,6 +5,7 @@
 
 mod cargo;
 mod compress;
+mod dist;
 mod lint;
 mod site;
 mod split;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
 
   build [--release]   browser bundle and styles, then the `caracal` binary that serves them
   site  [--release]   browser bundle and styles alone, into target/site
+  dist                a static release binary for any Linux of this architecture, packed, into target/dist
   lint                the rules no compiler knows: views without inline style or markup, a neutral npm lock
 ";
 
@@ -53,6 +55,7 @@ fn run() -> Result<()> {
             site::build(&workspace, profile)?;
             cargo::build_server(&workspace, profile)
         }
+        "dist" => dist::build(&workspace),
         "site" => site::build(&workspace, profile),
         "lint" => lint::run(&workspace),
         "help" | "--help" | "-h" => {

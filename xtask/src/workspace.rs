@@ -35,6 +35,11 @@ impl Workspace {
             .join("frontend.wasm")
     }
 
+    /// The release binary Cargo wrote for another target than this machine's own.
+    pub fn binary(&self, target: &str) -> PathBuf {
+        self.target.join(target).join("release/caracal")
+    }
+
     /// The folder the server serves or embeds: one per profile, so that tests never disturb a release build.
     pub fn site(&self, profile: Profile) -> PathBuf {
         self.root.join("target/site").join(profile.name())

@@ -163,6 +163,9 @@ async fn an_engine_that_died_and_kept_the_container_leaves_a_gap_and_the_right_e
         "the fault did not fire"
     );
     engine.verb("daemon");
+    while gaps(&room).is_empty() {
+        tokio::task::yield_now().await;
+    }
     lines(&room, 20).await;
     fs::write(room.file("go"), "").unwrap();
     assert_eq!(session.wait().await, Ok(Exit::Exited(5)));
