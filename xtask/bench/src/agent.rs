@@ -45,8 +45,18 @@ impl Agent {
     }
 }
 
+/// It is drained and removes what waits for jobs; one that does not is killed.
 impl Drop for Agent {
     fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        for _ in 0..500 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let _ = self.child.kill(); // it may have ended already
         let _ = self.child.wait();
     }
