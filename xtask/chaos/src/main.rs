@@ -14,6 +14,7 @@ mod http;
 mod inflict;
 mod kind;
 mod leftovers;
+mod look;
 mod output;
 mod point;
 mod proxy;
