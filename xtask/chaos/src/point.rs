@@ -9,12 +9,14 @@ use anyhow::{Context, Result, ensure};
 use rand::Rng;
 use tokio::time::sleep;
 
-use crate::inflict::{Hits, Scene, TARGET};
+use crate::inflict::{Hits, Scene};
 use crate::site::{Who, binary};
 use crate::workload::Work;
 
 /// The variable that names the instants.
 const VARIABLE: &str = "CARACAL_FAILPOINTS";
+/// How long a process may take to get there.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Most often that a point is passed before it kills.
 const TIMES: u64 = 4;
 
@@ -48,8 +50,8 @@ impl Scene<'_> {
         let times = self.random.random_range(1..=if rare { 1 } else { TIMES });
         let variable = (VARIABLE, format!("{name}=kill@{times}"));
         self.site.spawn(who, &binary, &[variable])?;
-        // Whatever else is on its way: there is something to do.
-        let end = Instant::now() + TARGET;
+        // Some instants come with work, others when it is done: more is asked for whenever nothing runs.
+        let end = Instant::now() + PATIENCE;
         let mut next = Instant::now();
         let died = loop {
             if let Some(status) = self.site.ended(who)? {
@@ -58,7 +60,7 @@ impl Scene<'_> {
             if Instant::now() > end {
                 break None;
             }
-            if Instant::now() >= next {
+            if Instant::now() >= next && !self.running() {
                 next += Duration::from_secs(2);
                 let name = format!("{}x{}", self.mark, self.asking.len());
                 let work = Work::draw(&mut self.random, name, false);

@@ -299,8 +299,9 @@ impl Shim {
         let now = since_boot();
         let patience = if self.inside { LONELY_INSIDE } else { LONELY };
         let lonely = now >= self.alone_since + patience;
-        let kept = self.spool.is_some() && self.last > 0 && (self.inside || self.step.is_some() || !self.kept.none());
-        self.step.is_none() && lonely && (!kept || now >= self.lease)
+        // Between two steps of an attempt nothing runs here either: its agent may come back for the next one until the lease ends.
+        let served = self.spool.is_some() && self.last > 0;
+        self.step.is_none() && lonely && (!served || now >= self.lease)
     }
 }
 

@@ -155,3 +155,24 @@ fn a_free_shim_goes_when_no_agent_comes_back() {
     room.leave();
     assert!(room.child.wait().unwrap().success());
 }
+
+#[test]
+fn a_shim_between_two_steps_waits_for_its_agent_until_the_lease_ends() {
+    let mut room = Room::new();
+    let lease = room.after(9_000);
+    let first = room.give("echo one", |job| job.lease = Some(lease));
+    assert_eq!(room.end(first).exit, Exit::Exited(0));
+    room.away();
+    // Longer than one waits that has served nobody.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(
+        room.child.try_wait().unwrap(),
+        None,
+        "the next step has nobody to run it"
+    );
+    room.back();
+    let (token, standing) = room.meet();
+    assert_eq!((token.as_deref(), standing.step), (Some("secret"), first));
+    room.away();
+    assert!(room.child.wait().unwrap().success(), "the lease ended it");
+}

@@ -97,6 +97,17 @@ impl Room {
         }
     }
 
+    /// The agent is gone, and its socket too.
+    pub fn away(&mut self) {
+        std::fs::remove_file(self.dir.path().join(SOCKET)).unwrap();
+        self.socket = None;
+    }
+
+    /// An agent listens again.
+    pub fn back(&mut self) {
+        self.listener = UnixListener::bind(self.dir.path().join(SOCKET)).unwrap();
+    }
+
     /// The agent is gone.
     pub fn leave(&mut self) {
         self.socket = None;
