@@ -159,7 +159,7 @@ impl Engine {
         }
     }
 
-    /// Containers and networks of an owner that are there, by name.
+    /// Containers and networks of an owner that are there, each by one name: a container that is being renamed has two.
     pub async fn left(&self, name: &str) -> Vec<String> {
         let api = self.api().await;
         let filter = HashMap::from([(
@@ -173,7 +173,9 @@ impl Engine {
         let networks = ListNetworksOptionsBuilder::default().filters(&filter).build();
         let containers = api.list_containers(Some(containers)).await.unwrap();
         let networks = api.list_networks(Some(networks)).await.unwrap();
-        let names = containers.into_iter().flat_map(|c| c.names.unwrap_or_default());
+        let names = containers
+            .into_iter()
+            .filter_map(|c| c.names.unwrap_or_default().into_iter().next().or(c.id));
         names.chain(networks.into_iter().filter_map(|n| n.name)).collect()
     }
 }
