@@ -64,7 +64,11 @@ async fn an_attempt_without_a_sign_for_a_whole_lease_is_lost_though_its_agent_is
 }
 
 async fn an_agent_that_falls_silent_is_unreachable_and_keeps_its_lease(database: Database) {
-    let w = World::on(database).await.restart_with(|s| s.unreachable_ms = 100).await;
+    // Long enough for the agent to be given its job on a busy machine: until then it is silent too.
+    let w = World::on(database)
+        .await
+        .restart_with(|s| s.unreachable_ms = 2_000)
+        .await;
     let mut agent = w.agent(1, &[]).await;
     let id = agent.id;
     let plan = w.plan(ONE).await;
