@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -70,9 +71,22 @@ impl Supervisors {
                 Some(found) if found.shim.up() => return Ok(found),
                 // Ended by somebody while it waited.
                 Some(dead) => dead.shim.remove(),
-                None => return self.make().await,
+                None => return self.made().await,
             }
         }
+    }
+
+    /// A new one, made on a task of its own: a caller that goes away meanwhile must not leave one that nobody knows.
+    async fn made(self: &Arc<Self>) -> Result<Supervisor, ExecError> {
+        let all = self.clone();
+        let (tell, made) = oneshot::channel();
+        self.tasks.spawn(async move {
+            if let Err(Ok(unwanted)) = tell.send(all.make().await) {
+                all.give_back(unwanted);
+            }
+        });
+        let gone = |_| Err(ExecError::Machine("The steps' shim could not be made.".into()));
+        made.await.unwrap_or_else(gone)
     }
 
     async fn make(&self) -> Result<Supervisor, ExecError> {
@@ -131,5 +145,39 @@ impl Supervisors {
 
     fn free(&self) -> MutexGuard<'_, Vec<Supervisor>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn one_that_nobody_waits_for_any_more_is_free_for_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = Arc::new(Supervisors::new(Shims::open(dir.path().into()).unwrap()));
+        // Its first poll begins the making, and then the caller is gone.
+        assert!(all.take().now_or_never().is_none(), "it was there already");
+        let both = timeout(CALL, async {
+            while all.free().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(both.await.is_ok(), "nobody knows of it");
+        let homes = || {
+            std::fs::read_dir(dir.path())
+                .unwrap()
+                .flatten()
+                .filter(|e| e.path().is_dir())
+                .count()
+        };
+        assert_eq!(
+            homes(),
+            2,
+            "the one that was made for the caller, and the one behind it"
+        );
+        all.dismiss().await;
+        assert_eq!(homes(), 0);
     }
 }
