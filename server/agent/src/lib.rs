@@ -10,6 +10,7 @@ pub mod doctor;
 mod end;
 pub mod executor;
 pub mod facts;
+mod halt;
 pub mod identity;
 mod load;
 mod outbox;

@@ -16,8 +16,9 @@ pub use tls::check_authorities;
 
 use crate::end::End;
 use crate::facts::Reported;
+use crate::halt::Why;
 use crate::outbox::Outbox;
-use crate::worker::{Why, Worker};
+use crate::worker::Worker;
 use backoff::Backoff;
 use domain::AgentId;
 use domain::agent::Load;

@@ -6,6 +6,7 @@
 
 use super::journal::{Journal, Kept, Line, Noted};
 use crate::executor::Handle;
+use crate::halt::Cut;
 use crate::spool::Spool;
 use bytes::Bytes;
 use protocol::{AttemptEvent, Fence, FromAgent, Have, HaveState, MAX_OUTPUT, OutputFrame, encode};
@@ -144,6 +145,14 @@ impl Held {
         self.journal.add(&Line::Handle {
             fence: self.fence,
             handle: Cow::Borrowed(handle),
+        });
+    }
+
+    /// Notes why the step that runs is ended, before it is.
+    pub fn cuts(&self, cut: &Cut) {
+        self.journal.add(&Line::Cut {
+            fence: self.fence,
+            cut: Cow::Borrowed(cut),
         });
     }
 

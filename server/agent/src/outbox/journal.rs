@@ -5,6 +5,7 @@
 //! written when the agent died, and nobody was told of it.
 
 use crate::executor::Handle;
+use crate::halt::Cut;
 use protocol::{Assignment, AttemptEvent, Fence};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -43,6 +44,8 @@ pub(super) enum Line<'a> {
     Note { fence: Fence, noted: Cow<'a, Noted> },
     /// Where its steps run.
     Handle { fence: Fence, handle: Cow<'a, Handle> },
+    /// The step that runs is being ended.
+    Cut { fence: Fence, cut: Cow<'a, Cut> },
     /// It is wholly told, or not ours.
     Gone { fence: Fence },
 }
@@ -58,6 +61,8 @@ pub struct Kept {
     pub assignment: Assignment,
     /// Where its steps run, if any began.
     pub handle: Option<Handle>,
+    /// Why it, or the step that ran last, was being ended.
+    pub cut: Option<Cut>,
     pub(super) events: Vec<Noted>,
 }
 
@@ -175,9 +180,11 @@ impl Journal {
 impl Line<'_> {
     fn fence(&self) -> Fence {
         match self {
-            Self::Take { fence, .. } | Self::Note { fence, .. } | Self::Handle { fence, .. } | Self::Gone { fence } => {
-                *fence
-            }
+            Self::Take { fence, .. }
+            | Self::Note { fence, .. }
+            | Self::Handle { fence, .. }
+            | Self::Cut { fence, .. }
+            | Self::Gone { fence } => *fence,
         }
     }
 }
@@ -222,18 +229,29 @@ fn replay(bytes: &[u8]) -> BTreeMap<Fence, Kept> {
                     at,
                     assignment: assignment.into_owned(),
                     handle: None,
+                    cut: None,
                     events: Vec::new(),
                 };
                 kept.insert(fence, taken);
             }
             Line::Note { fence, noted } => {
                 if let Some(k) = kept.get_mut(&fence) {
+                    // What ends an attempt outlasts its step.
+                    let whole = matches!(k.cut, Some(Cut::Halt(_)));
+                    if matches!(noted.event, AttemptEvent::StepEnded(_)) && !whole {
+                        k.cut = None;
+                    }
                     k.events.push(noted.into_owned());
                 }
             }
             Line::Handle { fence, handle } => {
                 if let Some(k) = kept.get_mut(&fence) {
                     k.handle = Some(handle.into_owned());
+                }
+            }
+            Line::Cut { fence, cut } => {
+                if let Some(k) = kept.get_mut(&fence) {
+                    k.cut = Some(cut.into_owned());
                 }
             }
             Line::Gone { fence } => {

@@ -3,11 +3,11 @@
 //! **Invariant:** steps are told in order, each at most once; after the end no process of the attempt lives and its output
 //! grows no more. After an abort nothing more is told of the steps that did not run.
 
-use super::halt::{Halt, Why};
 use super::past::Past;
 use super::workspace::Workspaces;
 use crate::clock;
 use crate::executor::{Executor, Session, StepCommand};
+use crate::halt::{Halt, Why};
 use crate::outbox::Held;
 use domain::Timestamp;
 use domain::plan::Limits;

@@ -3,8 +3,8 @@
 //! **Invariant:** no process of the command lives when its exit is told, or the exit says that its engine does not answer.
 
 use super::attempt::{Attempt, Leased, Limit, millis};
-use super::halt::Why;
 use crate::executor::{ExecError, Session, Signal, StepCommand};
+use crate::halt::{Cut, Why};
 use domain::time::human_duration;
 use futures::FutureExt;
 use protocol::Exit;
@@ -16,24 +16,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 const KILLED: Duration = Duration::from_secs(30);
 /// Most milliseconds between TERM and KILL when the agent itself goes.
 const SHUTDOWN_GRACE: i64 = 3_000;
-
-/// Why a running step is ended before its own end.
-pub(super) enum Cut {
-    Halt(Why),
-    Time(i64),
-    Disk(String),
-}
-
-impl Cut {
-    /// How a step ends that was ended so.
-    pub(super) fn exit(&self) -> Exit {
-        match self {
-            Self::Halt(why) => why.exit(),
-            Self::Time(ms) => Exit::TimedOut(*ms),
-            Self::Disk(sentence) => Exit::Failed(sentence.clone()),
-        }
-    }
-}
 
 impl Attempt {
     /// Runs one command of the plan; one that an earlier agent began, with its output from `begun` on, is not begun again.
@@ -84,13 +66,16 @@ impl Attempt {
         if let Err(e) = started {
             return early.map_or_else(|| self.failed(e), |cut| cut.exit());
         }
+        // What an earlier agent was ending is ended, and for its reason, whatever its command made of it.
+        let before = self.past.cut.take().filter(|_| begun.is_some());
         if begun.is_some()
+            && before.is_none()
             && let Some(Ok(exit)) = session.wait().now_or_never()
         {
             // It ended while no agent was there: that is its end, whatever time it is by now.
             return self.held.spool.fault().map_or(exit, Exit::Failed);
         }
-        let cut = match early {
+        let cut = match before.or(early) {
             Some(cut) => cut,
             None => tokio::select! {
                 biased;
@@ -105,6 +90,7 @@ impl Attempt {
         if self.let_go() {
             return cut.exit();
         }
+        self.held.cuts(&cut);
         if self.kill(session, &cut).await {
             cut.exit()
         } else {

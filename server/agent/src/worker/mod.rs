@@ -6,14 +6,12 @@
 mod attempt;
 mod checkout;
 mod command;
-mod halt;
 mod past;
 mod setup;
 mod workspace;
 
-pub use halt::{Halt, Why};
-
 use crate::executor::Executor;
+use crate::halt::{Cut, Halt, Why};
 use crate::outbox::{Held, Left, Outbox};
 use attempt::{Attempt, Surroundings};
 use domain::plan::Limits;
@@ -117,6 +115,9 @@ impl Worker {
                 let mut running = self.lock();
                 running.halts.insert(held.fence, halt.clone());
                 running.slots.insert(kept.slot);
+            }
+            if let Some(Cut::Halt(why)) = &kept.cut {
+                halt.set(why.clone());
             }
             let past = Past::of(&kept);
             self.run(kept.assignment, held, halt, kept.slot, past);

@@ -5,6 +5,7 @@
 
 use super::attempt::{Attempt, Limit};
 use crate::executor::Handle;
+use crate::halt::Cut;
 use crate::outbox::Kept;
 use domain::status::StepKind;
 use domain::{StepId, Timestamp};
@@ -26,6 +27,8 @@ pub(super) struct Past {
     /// Bytes of output before the first command of the plan.
     base: Option<u64>,
     handle: Option<Handle>,
+    /// Why the step that was begun was being ended, if it was.
+    pub cut: Option<Cut>,
 }
 
 /// A step that an earlier agent began.
@@ -52,6 +55,7 @@ impl Past {
             // A machine that was started anew since counts from its start.
             spent: shim::since_boot().saturating_sub(kept.at),
             handle: kept.handle.clone(),
+            cut: kept.cut.clone(),
             fresh: kept.events().next().is_none(),
             ..Self::default()
         };

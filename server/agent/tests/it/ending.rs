@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use protocol::ToAgent;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Runs one step that has begun to hang when this answers.
@@ -69,6 +70,49 @@ async fn an_abort_that_waits_for_a_returning_agent_loses_nothing_of_what_ran_mea
     let told = server.of(fence(1));
     assert_eq!(told.story()[3..], ["started 2", "aborted 2", "ended aborted"]);
     assert_eq!(told.of(2), "on\nmeanwhile\n");
+    assert_eq!(told.of(3), "");
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_dies_while_it_aborts_goes_on_with_that() {
+    let mut server = Server::start().await;
+    let data = tempfile::tempdir().unwrap();
+    // In a runtime of its own it can die at once, with all its tasks.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let scripts = Arc::new(Scripts::default());
+    scripts.lasting.store(true, Ordering::SeqCst);
+    let executors = agent::Executors::only(Arc::new(Scripted(scripts)));
+    runtime.spawn(agent::run(
+        config(&server, data.path()),
+        executors,
+        agent::Stop::default(),
+    ));
+    let mut peer = server.accept().await;
+    hanging(&mut server, &mut peer, "deaf").await;
+    peer.send(&ToAgent::Abort { fence: fence(1) }).await;
+    let journal = data.path().join("agent/journal");
+    let noted = async {
+        while !std::fs::read_to_string(&journal).unwrap().contains("\"cut\"") {
+            tokio::task::yield_now().await;
+        }
+    };
+    let noted = tokio::time::timeout(std::time::Duration::from_secs(20), noted).await;
+    assert!(noted.is_ok(), "it does not begin to abort");
+    tokio::task::spawn_blocking(move || drop(runtime)).await.unwrap();
+    peer.cut();
+
+    let again = Agent::start_in(&server, data);
+    again.scripts.lasting.store(true, Ordering::SeqCst);
+    let mut peer = server.accept().await;
+    // Nobody tells it a second time.
+    server.finish(&mut peer, fence(1)).await;
+    let told = server.of(fence(1));
+    assert_eq!(told.story()[3..], ["started 2", "aborted 2", "ended aborted"]);
     assert_eq!(told.of(3), "");
     again.stop().await;
 }

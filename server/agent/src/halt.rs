@@ -4,10 +4,12 @@
 
 use domain::time::human_duration;
 use protocol::Exit;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// Why a running attempt must end now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The server said so.
     Abort,
@@ -41,6 +43,30 @@ impl Why {
                 human_duration(i64::try_from(*ms).unwrap_or(i64::MAX))
             )),
             Self::Shutdown | Self::Detach => Some("The agent was shut down while the job ran.".into()),
+        }
+    }
+}
+
+/// Why a running step is ended before its own end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// Its attempt is to end.
+    Halt(Why),
+    /// Its time is over; milliseconds it was given.
+    Time(i64),
+    /// The agent's disk does not take its output: one sentence.
+    Disk(String),
+}
+
+impl Cut {
+    /// How a step ends that was ended so.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Halt(why) => why.exit(),
+            Self::Time(ms) => Exit::TimedOut(*ms),
+            Self::Disk(sentence) => Exit::Failed(sentence.clone()),
         }
     }
 }
