@@ -51,7 +51,7 @@ impl Drop for Agent {
         let _ = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;
             }

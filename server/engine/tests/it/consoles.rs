@@ -20,6 +20,12 @@ struct Writer {
 }
 
 impl Writer {
+    async fn of(w: &World, slots: u32) -> Self {
+        Self {
+            agent: w.agent(slots, &[]).await,
+            at: HashMap::new(),
+        }
+    }
     async fn start(&mut self, a: &Assignment, index: usize) {
         let from = self.at.get(&a.fence.attempt).copied().unwrap_or(0);
         let step = a.steps[index].id;
@@ -70,10 +76,7 @@ async fn all(mut stream: ByteStream) -> String {
 async fn a_task_is_followed_to_its_end_with_lines_of_parallel_jobs_whole() {
     let w = World::new().await;
     let console = w.engine.ports.console.clone();
-    let mut agent = Writer {
-        agent: w.agent(2, &[]).await,
-        at: HashMap::new(),
-    };
+    let mut agent = Writer::of(&w, 2).await;
     let task = w.run(w.plan(TWO).await).await;
     let mut jobs = [agent.agent.assignment().await, agent.agent.assignment().await];
     // Whichever was handed out first: the job of two steps is `a`.
@@ -124,10 +127,7 @@ async fn a_task_is_followed_to_its_end_with_lines_of_parallel_jobs_whole() {
 async fn steps_that_went_by_between_two_looks_are_followed_once() {
     let w = World::new().await;
     let console = w.engine.ports.console.clone();
-    let mut agent = Writer {
-        agent: w.agent(1, &[]).await,
-        at: HashMap::new(),
-    };
+    let mut agent = Writer::of(&w, 1).await;
     let task = w
         .run(w.plan("name: one\nsteps: [{ run: x }, { run: y }]\n").await)
         .await;
@@ -156,10 +156,7 @@ async fn steps_that_went_by_between_two_looks_are_followed_once() {
 async fn a_running_step_grows_and_its_neighbours_stay_out_of_it() {
     let w = World::new().await;
     let console = w.engine.ports.console.clone();
-    let mut agent = Writer {
-        agent: w.agent(1, &[]).await,
-        at: HashMap::new(),
-    };
+    let mut agent = Writer::of(&w, 1).await;
     let task = w
         .run(w.plan("name: one\nsteps: [{ run: x }, { run: y }]\n").await)
         .await;

@@ -17,14 +17,7 @@ impl Console {
         let more = bytes.len() as u64;
         match &mut w.limit {
             Some(beyond) => {
-                beyond.size += more;
-                beyond.noted = false;
-                let size = beyond.size;
-                self.index
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .gaps
-                    .grow_limit(size);
+                self.grow(beyond, more);
             }
             None => {
                 let record = self.indexed().records;
@@ -45,6 +38,14 @@ impl Console {
         w.hash.update(bytes, |_| {});
         w.skipped += more;
         Ok(())
+    }
+
+    /// So many bytes more are beyond the limit.
+    fn grow(&self, beyond: &mut Beyond, more: u64) {
+        beyond.size += more;
+        beyond.noted = false;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.gaps.grow_limit(beyond.size);
     }
 
     /// Notes that bytes are missing before byte `at` of the stream; one of this number is known already.
@@ -83,14 +84,7 @@ impl Console {
         match &mut w.limit {
             // Beyond the limit nothing is kept anyway.
             Some(beyond) => {
-                beyond.size += size;
-                beyond.noted = false;
-                let size = beyond.size;
-                self.index
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .gaps
-                    .grow_limit(size);
+                self.grow(beyond, size);
             }
             None => self.put_gap(Gap {
                 offset: w.len,

@@ -41,7 +41,7 @@ impl World {
     pub async fn on(database: Database) -> Self {
         let Database { dir, at } = database;
         let clock = TestClock::at(NOW);
-        let engine = Self::open(&dir, &at, &clock).await;
+        let engine = Self::open(&dir, &at, &clock, |_| {}).await;
         let id = engine
             .store
             .write(|tx| Box::pin(async move { tx.insert_user("ana", "x", Role::Admin, Timestamp(NOW)).await }))
@@ -66,6 +66,17 @@ impl World {
             ana,
         } = self;
         engine.stop().await;
+        let engine = Self::open(&dir, &at, &clock, change).await;
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        }
+    }
+
+    async fn open(dir: &TempDir, at: &Location, clock: &Arc<TestClock>, change: impl FnOnce(&mut Settings)) -> Engine {
         let mut settings = Settings {
             allow_local: true,
             ..Settings::default()
@@ -77,47 +88,12 @@ impl World {
             settings,
             clock: clock.clone(),
         };
-        let engine = Engine::start(options).await.unwrap();
-        Self {
-            dir,
-            at,
-            clock,
-            engine,
-            ana,
-        }
-    }
-
-    async fn open(dir: &TempDir, at: &Location, clock: &Arc<TestClock>) -> Engine {
-        let options = Options {
-            database: at.clone(),
-            data: dir.path().to_owned(),
-            settings: Settings {
-                allow_local: true,
-                ..Settings::default()
-            },
-            clock: clock.clone(),
-        };
         Engine::start(options).await.unwrap()
     }
 
     /// Stops the engine and starts another over the same folder.
     pub async fn restart(self) -> Self {
-        let Self {
-            dir,
-            at,
-            clock,
-            engine,
-            ana,
-        } = self;
-        engine.stop().await;
-        let engine = Self::open(&dir, &at, &clock).await;
-        Self {
-            dir,
-            at,
-            clock,
-            engine,
-            ana,
-        }
+        self.restart_with(|_| {}).await
     }
 
     /// A plan of this document.
