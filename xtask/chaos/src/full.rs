@@ -10,7 +10,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::inflict::{Hits, Scene, TARGET};
 use crate::site::Who;
+use crate::submit::{Asked, abort};
 use crate::workload::Work;
+
+/// How long the step takes that is aborted.
+const LONG: Duration = Duration::from_secs(30);
+/// How long it may wait for its turn before.
+const QUEUED: Duration = Duration::from_secs(60);
 
 impl Scene<'_> {
     /// The agent's disk is filled under what runs: it says so, and takes no work until there is space again.
@@ -63,34 +69,46 @@ impl Scene<'_> {
 
     /// The server's disk is filled: new tasks are refused, an abort is taken, and what runs goes on.
     pub async fn server_disk(&mut self) -> Result<Hits> {
+        let mut asked = self.begun().await?;
+        let amid = self.running();
+        self.site.disk(Who::Server)?.fill()?;
+        let took = self.refused_but_aborts(&mut asked).await;
+        self.pause(0..2000).await;
+        self.site.disk(Who::Server)?.free()?;
+        self.asking.push(tokio::spawn(async { Ok(asked) }));
+        Ok(Hits::new(took?, amid))
+    }
+
+    /// One more task, whose only step has started and takes long.
+    async fn begun(&mut self) -> Result<Asked> {
         let name = self.another();
-        let mut work = Work::plain(&mut self.random, name, Duration::from_secs(30));
+        let work = Work::plain(&mut self.random, name, LONG);
         let key = work.jobs[0][0].key.clone();
-        work.abort_after = Some(self.random.random_range(2000..4000));
         self.ask(work, Duration::ZERO);
-        let aborting = self.asking.len() - 1;
-        let started = timeout(TARGET, async {
+        let asked = self.asking.pop().context("nothing was asked")?.await??;
+        let started = timeout(QUEUED, async {
             while self.witness.seen(&key).starts == 0 {
                 sleep(Duration::from_millis(2)).await;
             }
         });
         started.await.context("the step that is to be aborted did not start")?;
-        let amid = self.running();
-        self.site.disk(Who::Server)?.fill()?;
-        let took = self.refused_but_aborts(aborting).await;
-        self.pause(0..2000).await;
-        self.site.disk(Who::Server)?.free()?;
-        Ok(Hits::new(took?, amid))
+        Ok(asked)
     }
 
-    /// How often the server refused a task meanwhile; an abort it must have taken.
-    async fn refused_but_aborts(&mut self, aborting: usize) -> Result<u64> {
-        let (before, since) = (self.site.client.refusals(), Instant::now());
-        let end = since + TARGET;
-        let mut asked = None;
+    /// How often the server refused a task meanwhile; an abort of this one it must have taken.
+    async fn refused_but_aborts(&mut self, asked: &mut Asked) -> Result<u64> {
+        let before = self.site.client.refusals();
+        let end = Instant::now() + TARGET;
+        let (client, task) = (self.site.client.clone(), asked.task);
+        let wait = Duration::from_millis(self.random.random_range(0..3000));
+        let aborting = tokio::spawn(async move {
+            sleep(wait).await;
+            abort(&client, task).await
+        });
+        let mut tried = None;
         loop {
             let refused = self.site.client.refusals() - before;
-            let taken = self.asking[aborting].is_finished();
+            let taken = aborting.is_finished();
             if taken && refused > 0 {
                 break;
             }
@@ -99,24 +117,22 @@ impl Scene<'_> {
                 "with the server's disk full, the abort was taken: {taken}; tasks refused: {refused}"
             );
             // One that came before the server looked at its disk is taken.
-            if asked.is_none_or(|one: usize| self.asking[one].is_finished()) {
+            if tried.is_none_or(|one: usize| self.asking[one].is_finished()) {
                 let name = self.another();
                 let work = Work::plain(&mut self.random, name, Duration::ZERO);
-                asked = Some(self.asking.len());
+                tried = Some(self.asking.len());
                 self.ask(work, Duration::ZERO);
             }
             sleep(Duration::from_millis(50)).await;
         }
-        let refused = self.site.client.refusals() - before;
-        let aborted = self.asking.remove(aborting).await??;
-        ensure!(aborted.aborted, "the step ended before its abort");
-        ensure!(aborted.answered > since, "the abort came before the disk was full");
-        self.asking.push(tokio::spawn(async { Ok(aborted) }));
-        Ok(refused)
+        asked.aborted = aborting.await??;
+        ensure!(asked.aborted, "the step ended before its abort");
+        Ok(self.site.client.refusals() - before)
     }
 
     /// The name of one more task of this round.
-    fn another(&self) -> String {
-        format!("{}x{}", self.mark, self.asking.len())
+    fn another(&mut self) -> String {
+        self.more += 1;
+        format!("{}x{}", self.mark, self.more)
     }
 }

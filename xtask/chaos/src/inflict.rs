@@ -40,6 +40,8 @@ pub struct Scene<'a> {
     pub run: &'a str,
     /// The tasks of this round.
     pub asking: Vec<JoinHandle<Result<Asked>>>,
+    /// How many more than these a fault has asked for.
+    pub more: usize,
 }
 
 /// What came of a fault.

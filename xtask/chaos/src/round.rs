@@ -66,6 +66,7 @@ pub async fn run(ground: &Ground<'_>, site: &mut Site, fault: Fault, seed: u64, 
         mark: &mark,
         run: ground.run,
         asking: Vec::new(),
+        more: 0,
     };
     for task in 0..tasks {
         // A fault needs something to hit: the first is never aborted.

@@ -28,8 +28,6 @@ pub struct Asked {
     pub task: i64,
     /// Whether an abort was asked for and taken.
     pub aborted: bool,
-    /// When it was.
-    pub answered: Instant,
 }
 
 /// Saves the plan, makes its task and aborts it when that is its lot.
@@ -64,7 +62,6 @@ pub async fn submit(client: Client, work: Work, document: String) -> Result<Aske
         plan,
         task,
         aborted,
-        answered: Instant::now(),
     })
 }
 
@@ -100,7 +97,10 @@ async fn create(client: &Client, path: &str, body: &Value, found: &str, name: &s
 }
 
 /// Asks for an abort until it is taken; `false` when the task had ended by itself.
-async fn abort(client: &Client, task: i64) -> Result<bool> {
+///
+/// # Errors
+/// When the server refuses it, or acknowledges nothing for minutes.
+pub async fn abort(client: &Client, task: i64) -> Result<bool> {
     let end = Instant::now() + PATIENCE;
     let mut tries = 0;
     loop {

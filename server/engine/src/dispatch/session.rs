@@ -13,6 +13,7 @@ use bytes::Bytes;
 use domain::AgentId;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use protocol::{AttemptEvent, Fence, FromAgent, OutputFrame, RefusalCode, ToAgent, VERSIONS, common, decode, encode};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -348,9 +349,12 @@ impl Dispatch {
                 return;
             }
             Err(e) => {
-                // The agent keeps what is not acknowledged and is asked for it again with its next heartbeat.
-                tracing::error!(attempt.id = %o.fence.attempt, error = %e, "Cannot store output of attempt {}: {e}", o.fence.attempt);
-                session.asked.entry(o.fence).or_insert(o.offset);
+                // The agent keeps what is not acknowledged and is asked for it again with its next heartbeat; what it
+                // sent on before that fails as this did.
+                if let Entry::Vacant(first) = session.asked.entry(o.fence) {
+                    tracing::error!(attempt.id = %o.fence.attempt, error = %e, "Cannot store output of attempt {}: {e}", o.fence.attempt);
+                    first.insert(o.offset);
+                }
                 return;
             }
         };

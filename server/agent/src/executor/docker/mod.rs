@@ -11,6 +11,7 @@ mod habit;
 mod image;
 mod init;
 mod inside;
+mod known;
 mod life;
 mod names;
 mod network;
@@ -35,6 +36,7 @@ use domain::plan::Limits;
 use domain::status::ExecutorKind;
 use habit::Habit;
 use inside::{InsideSession, Kept};
+use known::Known;
 use network::Networks;
 use profile::Effective;
 use reaper::Reaper;
@@ -99,6 +101,7 @@ pub struct DockerExecutor {
     reaper: Arc<Reaper>,
     warm: Arc<Warm>,
     habit: Habit,
+    known: Known,
     /// Whether shims work on this engine, once it was tried: who makes the containers then.
     yard: OnceCell<Option<Yard>>,
     /// What an earlier agent left and runs still.
@@ -119,6 +122,7 @@ impl DockerExecutor {
             networks: Arc::default(),
             reaper: Arc::default(),
             warm: Arc::default(),
+            known: Known::default(),
             yard: OnceCell::new(),
             kept: Mutex::default(),
             swept: OnceCell::new(),
@@ -213,10 +217,14 @@ impl Executor for DockerExecutor {
         let engine = self.client.engine().await?;
         self.swept_once(&engine).await?;
         let name = spec.image.as_deref().unwrap_or(&self.settings.default_image);
-        let (image, network) = tokio::try_join!(
-            image::ensure(&engine, name, progress),
-            self.networks.of(&engine, &self.settings.owner, spec.slot),
-        )?;
+        let found = async {
+            // A connection over a network may be silent although it is broken: what is heard there is no proof.
+            match self.client.local() {
+                true => self.known.ensure(&engine, name, progress).await,
+                false => image::ensure(&engine, name, progress).await,
+            }
+        };
+        let (image, network) = tokio::try_join!(found, self.networks.of(&engine, &self.settings.owner, spec.slot),)?;
         if workspace::foreign(&image.user) {
             progress.say(&format!(
                 "The image runs as {}: the workspace is opened to it\n",
@@ -347,7 +355,10 @@ impl Executor for DockerExecutor {
             folder: vessel::folder(&workspace),
             workspace,
         };
+        let name = wanted.image.name.clone();
         self.warm.make(yard, wanted).await;
+        // Off the path of the job that will want it.
+        self.known.present(&yard.engine, &name).await;
     }
 
     async fn ready(&self) -> Result<(), ExecError> {

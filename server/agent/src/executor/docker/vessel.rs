@@ -22,6 +22,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long a started container may take until its shim calls.
 const CALL: Duration = Duration::from_secs(20);
+/// How long one that waited serves an attempt until it is named after it.
+const NAMED: Duration = Duration::from_secs(1);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -187,10 +189,12 @@ impl Yard {
         vessel.shim.remove();
     }
 
-    /// Gives it the name of the attempt it serves now, behind the answer: names are for people.
+    /// Gives it the name of the attempt it serves now, once that has lasted a while: names are for people, and an engine
+    /// that writes one down takes time from the first step.
     pub fn rename(&self, id: &str, name: String) {
         let (engine, id) = (self.engine.clone(), id.to_owned());
         tokio::spawn(async move {
+            sleep(NAMED).await;
             let options = query::RenameContainerOptionsBuilder::default().name(&name).build();
             if let Err(e) = engine.api.rename_container(&id, options).await {
                 tracing::debug!("The container {id} could not be named {name}: {}", explain(&e));

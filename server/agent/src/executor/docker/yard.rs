@@ -5,7 +5,7 @@
 use super::DockerExecutor;
 use super::client::Engine;
 use super::habit::Last;
-use super::image::{self, Image};
+use super::image::Image;
 use super::inside::InsideSession;
 use super::probe;
 use super::profile::Effective;
@@ -107,14 +107,14 @@ impl DockerExecutor {
     /// slot, the default image. Nothing is pulled for it.
     pub(super) async fn first(&self, yard: &Yard, slot: usize) -> Option<(Image, Effective)> {
         if let Some(last) = self.habit.of(slot)
-            && let Some(image) = image::present(&yard.engine, &last.image).await
+            && let Some(image) = self.known.present(&yard.engine, &last.image).await
         {
             return Some((image, last.limits));
         }
         if slot > 0 {
             return None;
         }
-        let image = image::present(&yard.engine, &self.settings.default_image).await?;
+        let image = self.known.present(&yard.engine, &self.settings.default_image).await?;
         Some((image, Effective::of(&self.settings.limits, &yard.engine.about)))
     }
 }
