@@ -108,7 +108,8 @@ pub trait Agents: Send + Sync {
 pub trait Events: Send + Sync {
     /// Whether the viewer may follow a topic.
     async fn may_follow(&self, viewer: &Viewer, topic: Topic) -> Result<()>;
-    /// Events of a topic after `since`, oldest first; `None` when `since` is too old to be complete.
+    /// Events of a topic after `since`, oldest first; `None` when `since` is too old to be complete. All there are when
+    /// they are fewer than `limit`, else at least as many.
     async fn since(&self, viewer: &Viewer, topic: Option<Topic>, since: i64, limit: u32) -> Result<Option<Vec<Event>>>;
     /// A notice that something new may be there, for callers of `since`; sees nothing of what it is.
     fn wake(&self) -> Box<dyn Wake>;

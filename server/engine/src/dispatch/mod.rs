@@ -11,6 +11,7 @@ mod foreign;
 mod hello;
 mod live;
 mod measure;
+mod output;
 mod register;
 mod report;
 mod session;

@@ -76,10 +76,10 @@ impl Events for EventsService {
         if alone {
             return Ok(Some(self.store.events_since(topic, since, limit).await?));
         }
-        // A topic's events may be rare among many: look on until there is one or nothing is left.
+        // A topic's events may be rare among many: look on until there are enough or nothing is left.
         let mut from = since;
         let mut out = Vec::new();
-        while from < newest && out.is_empty() {
+        while from < newest && out.len() < limit as usize {
             let page = self.store.events_since(None, from, limit).await?;
             let Some(last) = page.last().map(|e| e.seq) else { break };
             from = last;

@@ -36,6 +36,8 @@ const WRITE: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_millis(100);
 /// Events caught up with at a subscription; more is a reset.
 const CATCH_UP: u32 = 500;
+/// The same of a broad topic, of which only the newest is told: a reset says no less, and costs no reading.
+const BROAD: u32 = 16;
 
 struct Subscription {
     topic: Topic,
@@ -211,8 +213,9 @@ impl Connection {
             return self.refuse(id, e.to_string()).await;
         }
         let mut seq = since;
-        match self.ports.events.since(&viewer, Some(topic), since, CATCH_UP).await {
-            Ok(Some(events)) if events.len() < CATCH_UP as usize => {
+        let most = if narrow(topic) { CATCH_UP } else { BROAD };
+        match self.ports.events.since(&viewer, Some(topic), since, most).await {
+            Ok(Some(events)) if events.len() < most as usize => {
                 let newest = events.last().map_or(since, |e| e.seq);
                 let events = if narrow(topic) {
                     events

@@ -184,9 +184,28 @@ fn run(run: &Run) -> Node {
 
 fn gap(size: Option<i64>, reason: &str) -> Element {
     let p = element("p", "gap");
+    add(&p, &unlink());
+    let text = element("span", "");
     let strong = element("b", "");
     strong.set_text_content(Some(&missing(size)));
-    add(&p, &strong);
-    add(&p, &document().create_text_node(&format!(" {reason}")));
+    add(&text, &strong);
+    add(&text, &document().create_text_node(&format!(" {reason}")));
+    add(&p, &text);
     p
+}
+
+/// The icon of a gap, as `Icon` makes it.
+fn unlink() -> Element {
+    let part = |tag| {
+        document()
+            .create_element_ns(Some("http://www.w3.org/2000/svg"), tag)
+            .unwrap_or_else(|_| unreachable!("`{tag}` is a tag"))
+    };
+    let (svg, sprite) = (part("svg"), part("use"));
+    let set = |of: &Element, name, value| of.set_attribute(name, value).unwrap_or_default();
+    set(&svg, "class", "i");
+    set(&svg, "aria-hidden", "true");
+    set(&sprite, "href", "/icons.svg#i-unlink");
+    add(&svg, &sprite);
+    svg
 }

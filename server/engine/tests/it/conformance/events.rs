@@ -14,6 +14,7 @@ on_both!(
     events_come_in_order_and_whole,
     many_events_of_one_write_keep_their_order,
     a_topic_takes_its_own,
+    rare_news_are_found_among_many_others,
     a_reader_too_far_behind_reads_the_page_again,
     no_reader_sees_a_later_event_before_an_earlier_one,
 );
@@ -100,6 +101,33 @@ async fn a_topic_takes_its_own(database: Database) {
     assert_eq!(of(Topic::Agents).await, [0_i64; 0]);
     assert_eq!(of(Topic::Plan(domain::PlanId(7))).await, [1, 2, 3]);
     assert_eq!(of(Topic::Plan(domain::PlanId(8))).await, [0_i64; 0]);
+}
+
+async fn rare_news_are_found_among_many_others(database: Database) {
+    let store = database.open().await;
+    write(&store, move |tx| {
+        async move {
+            for n in 0..40 {
+                let mut event = event(n, None);
+                event.body["plan_id"] = if n % 13 == 0 { 7 } else { 8 }.into();
+                tx.emit(event);
+            }
+            Ok(())
+        }
+        .boxed()
+    })
+    .await;
+    let events = EventsService::new(store);
+    let plan = Some(Topic::Plan(domain::PlanId(7)));
+    let found = events.since(&viewer(), plan, 0, 5).await.unwrap().unwrap();
+    let found: Vec<_> = found.iter().map(|e| e.subject_id).collect();
+    assert_eq!(found, [0, 13, 26, 39], "fewer than were asked for are all there are");
+    let many = events
+        .since(&viewer(), Some(Topic::Queue), 0, 5)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(many.len() >= 5, "{} of 40", many.len());
 }
 
 async fn a_reader_too_far_behind_reads_the_page_again(database: Database) {
