@@ -49,6 +49,10 @@ async fn done(engine: &Engine, name: &str, executor: &DockerExecutor, sessions: 
     }
     executor.retire().await;
     assert_eq!(engine.left(name).await, Vec::<String>::new());
+    assert_eq!(engine.homes(name), Vec::<String>::new(), "folders of shims");
+    let folder = engine.settings(name).shims.unwrap();
+    // Attached containers have none.
+    let _ = fs::remove_dir_all(folder);
 }
 
 fn refused(started: Result<(), ExecError>) -> String {

@@ -123,6 +123,24 @@ async fn an_engine_that_takes_a_step_with_it_is_told_and_swept_when_it_is_back()
 }
 
 #[tokio::test]
+async fn what_an_earlier_life_left_goes_too_when_the_engine_is_back_later_than_the_agent() {
+    let Some(engine) = own_engine("late") else { return };
+    let (first, room) = (engine.executor("late"), room());
+    drop((open(&first, &room).await, first));
+    let left = engine.homes("late");
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    engine.verb("kill");
+    let executor = engine.executor("late");
+    assert!(matches!(executor.sweep(&[]).await, Err(ExecError::EngineGone(_))));
+    engine.verb("daemon");
+    let session = open(&executor, &room).await;
+    let now = engine.homes("late");
+    assert!(now.len() == 1 && now != left, "{left:?}, then {now:?}");
+    done(&engine, "late", &executor, &[&*session]).await;
+}
+
+#[tokio::test]
 async fn an_absent_image_is_pulled_once_with_a_few_lines_and_an_unknown_one_is_refused() {
     let Some(engine) = own_engine("pull") else { return };
     let (executor, mut room) = (engine.executor("pull"), room());

@@ -159,6 +159,14 @@ impl Engine {
         }
     }
 
+    /// Folders of shims that are there below an executor's.
+    pub fn homes(&self, name: &str) -> Vec<String> {
+        let folder = self.settings(name).shims.unwrap_or_default();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        names.filter(|n| !n.starts_with("program-")).collect()
+    }
+
     /// Containers and networks of an owner that are there, each by one name: a container that is being renamed has two.
     pub async fn left(&self, name: &str) -> Vec<String> {
         let api = self.api().await;

@@ -203,6 +203,13 @@ impl DockerExecutor {
         }
         let containers = self.reaper.sweep(engine, &self.settings.owner).await?;
         let networks = self.networks.remove_unknown(engine, &self.settings.owner).await?;
+        if let Some(yard) = self.yard(engine).await? {
+            let homes = kept.iter().filter_map(|left| match left {
+                Left::Inside(kept) => Some(kept.place.home().to_owned()),
+                Left::Attached(_) => None,
+            });
+            yard.shims.sweep(&homes.collect()).await;
+        }
         Ok(containers + networks)
     }
 }
@@ -315,21 +322,10 @@ impl Executor for DockerExecutor {
         let kept: Vec<Left> = ours
             .filter_map(|h| serde_json::from_value(h.data.clone()).ok())
             .collect();
-        let homes = kept.iter().filter_map(|left| match left {
-            Left::Inside(kept) => Some(kept.place.home().to_owned()),
-            Left::Attached(_) => None,
-        });
-        let homes = homes.collect();
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&kept);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         let engine = self.client.engine().await?;
         let removed = self.swept(&engine).await?;
         let _ = self.swept.set(());
-        if let Some(yard) = self.yard(&engine).await? {
-            yard.shims.sweep(&homes).await;
-        }
         Ok(removed)
     }
 

@@ -197,7 +197,7 @@ async fn follow(
             _ = &mut *stopped => return tail.at,
             () = line.news() => {}
             () = &mut lost => gone = true,
-            () = sleep(LOOK) => {}
+            () = sleep(LOOK) => tail.rest(),
         }
     }
 }

@@ -19,7 +19,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Bytes read at a time: two of the longest frames.
+/// Bytes read at a time: some, while steps say little.
+const SOME: usize = 32 * 1024;
+/// Most: two of the longest frames.
 const PIECE: usize = 2 * (HEAD + LONGEST);
 /// What was read goes back to the disk in stretches of this size.
 const PUNCH: u64 = 4 << 20;
@@ -138,7 +140,9 @@ impl Tail {
     /// # Errors
     /// When the spool cannot be read or is not one.
     pub async fn drain(&mut self, sink: &Sink) -> io::Result<bool> {
-        self.buf.resize(PIECE, 0);
+        if self.buf.is_empty() {
+            self.buf.resize(SOME, 0);
+        }
         let n = self.file.read_at(&mut self.buf, self.at)?;
         // What the frames' clock is to ours, now.
         let boot = clock::now().0 - millis(since_boot());
@@ -178,11 +182,17 @@ impl Tail {
             sink.take_at(stream, at, &text).await;
         }
         self.at += used as u64;
-        if n < PIECE && used == n {
-            // Quiet: the room is given back.
-            self.buf = Vec::new();
+        if n == self.buf.len() && n < PIECE {
+            // There may be more, and a frame may be longer.
+            self.buf.resize(PIECE, 0);
+            return Ok(true);
         }
         Ok(used > 0)
+    }
+
+    /// Gives the room for reading back, while steps say nothing.
+    pub fn rest(&mut self) {
+        self.buf = Vec::new();
     }
 
     /// Gives what was read back to the disk, when it is much; `stored` bytes are in the output by now.
