@@ -70,6 +70,8 @@ struct Span {
     /// LFs of the file before it.
     before: u64,
     total: u64,
+    /// Whether what is missing at its end belongs to a later step.
+    followed: bool,
 }
 
 impl Span {
@@ -86,7 +88,13 @@ impl Span {
             end,
             before,
             total,
+            followed: extent.followed,
         })
+    }
+
+    /// Whether what is missing at its end is missing in it.
+    fn ends(&self, console: &Console) -> bool {
+        !self.followed && console.standing.borrow().len == self.end
     }
 
     /// Where line `n` begins, for `n` up to one behind the last.
@@ -122,8 +130,8 @@ fn page(console: &Console, span: &Span, first: u64, limit: u32) -> io::Result<Li
     };
     if first > behind {
         if span.total == 0 {
-            let all = console.standing.borrow().len == span.end;
-            out.items.extend(gaps(console, span.from, span.end, all).map(|g| g.1));
+            out.items
+                .extend(gaps(console, span.from, span.end, span.ends(console)).map(|g| g.1));
         }
         return Ok(out);
     }
@@ -154,13 +162,7 @@ fn page(console: &Console, span: &Span, first: u64, limit: u32) -> io::Result<Li
     }
     let mut times = Times::load(console, start, at.max(start + 1))?;
     let last = behind == span.total && texts.len() as u64 == behind + 1 - first;
-    let mut gaps = gaps(
-        console,
-        start,
-        at.max(start + 1),
-        last && console.standing.borrow().len == span.end,
-    )
-    .peekable();
+    let mut gaps = gaps(console, start, at.max(start + 1), last && span.ends(console)).peekable();
     for (n, (begins, runs)) in (first as i64..).zip(texts) {
         while let Some((_, gap)) = gaps.next_if(|g| g.0 <= begins) {
             out.items.push(gap);

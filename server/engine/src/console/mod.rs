@@ -28,16 +28,25 @@ pub struct Extent {
     pub from: u64,
     /// Bytes; may reach beyond what is stored while the step runs.
     pub len: u64,
+    /// Whether a later step of the attempt has begun: what is missing at the end of this one is missing there.
+    pub followed: bool,
 }
 
 impl Extent {
+    /// So many bytes from one on, with what is missing at their end.
+    #[must_use]
+    pub fn of(from: u64, len: u64) -> Self {
+        Self {
+            from,
+            len,
+            followed: false,
+        }
+    }
+
     /// From a byte on, to wherever the file ends.
     #[must_use]
     pub fn open(from: u64) -> Self {
-        Self {
-            from,
-            len: u64::MAX - from,
-        }
+        Self::of(from, u64::MAX - from)
     }
 
     /// The first byte behind it.

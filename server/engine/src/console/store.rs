@@ -178,7 +178,11 @@ impl Consoles {
         let index = console.index.read().unwrap_or_else(PoisonError::into_inner);
         let from = index.gaps.in_file(stream.from);
         let end = index.gaps.in_file(stream.end());
-        Ok(Extent { from, len: end - from })
+        Ok(Extent {
+            from,
+            len: end - from,
+            ..stream
+        })
     }
 
     /// What is missing in an extent of the file; in all of it when `None`.
@@ -191,7 +195,7 @@ impl Consoles {
         let index = console.index.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Gaps::default();
         for gap in index.gaps.iter() {
-            let inside = |e: &Extent| gap.offset >= e.from && (gap.offset < e.end() || e.end() >= len);
+            let inside = |e: &Extent| gap.offset >= e.from && (gap.offset < e.end() || !e.followed && e.end() >= len);
             if extent.as_ref().is_none_or(inside) {
                 found.add(gap.size);
             }

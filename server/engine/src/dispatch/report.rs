@@ -221,10 +221,7 @@ impl Dispatch {
                         if end.until <= from {
                             continue;
                         }
-                        let extent = Extent {
-                            from,
-                            len: end.until - from,
-                        };
+                        let extent = Extent::of(from, end.until - from);
                         let counted = self
                             .consoles
                             .in_file(g.fence.attempt, extent)

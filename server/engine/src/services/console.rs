@@ -113,9 +113,11 @@ impl ConsoleService {
 /// Where a step's bytes lie, as far as rows tell.
 fn extent(place: &Place) -> Extent {
     match place {
+        // It wrote nothing and lacks nothing.
         Place { begun: false, .. } => Extent {
             from: place.from,
             len: 0,
+            followed: true,
         },
         Place {
             ended: true,
@@ -124,17 +126,19 @@ fn extent(place: &Place) -> Extent {
         } => Extent {
             from: place.from,
             len: place.len,
+            followed: place.next.is_some(),
         },
         _ => place.next.map_or(Extent::open(place.from), |next| Extent {
             from: place.from,
             len: next.saturating_sub(place.from),
+            followed: true,
         }),
     }
 }
 
 /// A place with its bytes where they lie in the file.
 pub(super) fn in_file(consoles: &Consoles, place: Place) -> io::Result<Place> {
-    let at = |from, len| consoles.in_file(place.attempt, Extent { from, len });
+    let at = |from, len| consoles.in_file(place.attempt, Extent::of(from, len));
     let own = at(place.from, place.len)?;
     let next = place.next.map(|next| at(next, 0)).transpose()?;
     Ok(Place {

@@ -117,10 +117,7 @@ impl TasksService {
                 .chain(&mut job.steps)
                 .filter(|s| s.started_at.is_some())
             {
-                let extent = Extent {
-                    from: step.console_from.unsigned_abs(),
-                    len: step.bytes.unsigned_abs(),
-                };
+                let extent = Extent::of(step.console_from.unsigned_abs(), step.bytes.unsigned_abs());
                 // Nothing was written, or all is known: there is no need to look at the file.
                 let known = !unended && step.lines > 0 || extent.len == 0;
                 let silent = step.status != StepStatus::Running && known;
@@ -147,10 +144,7 @@ impl TasksService {
                     step.status = StepStatus::Finalizing;
                 }
                 if step.bytes > 0 && step.lines == 0 {
-                    let extent = Extent {
-                        from,
-                        len: step.bytes.unsigned_abs(),
-                    };
+                    let extent = Extent::of(from, step.bytes.unsigned_abs());
                     step.lines = self.consoles.count(attempt, extent).map_or(0, |n| n as i64);
                 }
             }

@@ -42,7 +42,7 @@ fn a_gap_is_told_once_however_late_it_is_heard_and_however_often() {
         unknown: 1,
     };
     assert_eq!(c.gaps(A, None).unwrap(), found);
-    assert_eq!(c.gaps(A, Some(Extent { from: 0, len: 8 })).unwrap().count, 1);
+    assert_eq!(c.gaps(A, Some(Extent::of(0, 8))).unwrap().count, 1);
     // The digest is of the bytes that are there.
     let bytes = all(&c);
     assert_eq!(
@@ -54,6 +54,35 @@ fn a_gap_is_told_once_however_late_it_is_heard_and_however_often() {
     drop(c);
     let c = quiet(dir.path());
     assert_eq!(texts(&c.lines(A, whole(), 1, 9).unwrap()), want);
+}
+
+#[test]
+fn what_is_missing_between_two_steps_is_missing_in_the_later_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let c = quiet(dir.path());
+    put(&c, 0, b"said it\n");
+    c.gap(A, gap(1, 8, 77, GapReason::AgentDisk)).unwrap();
+    let whole = Extent {
+        followed: true,
+        ..Extent::of(0, 8)
+    };
+    for (extent, said, count) in [
+        (whole, vec!["1:said it"], 0),
+        (Extent::of(0, 8), vec!["1:said it", "gap 77"], 1),
+        (Extent::of(8, 0), vec!["gap 77"], 1),
+        (
+            Extent {
+                followed: true,
+                ..Extent::of(8, 0)
+            },
+            vec![],
+            0,
+        ),
+    ] {
+        assert_eq!(c.gaps(A, Some(extent)).unwrap().count, count, "{extent:?}");
+        assert_eq!(texts(&c.lines(A, extent, 1, 9).unwrap()), said, "{extent:?}");
+        assert_eq!(texts(&c.tail(A, extent, 9).unwrap().lines), said, "{extent:?}");
+    }
 }
 
 #[test]
@@ -81,7 +110,7 @@ fn what_the_server_lost_of_a_running_attempt_is_counted_and_it_goes_on_behind_it
     assert_eq!(all(&c), b"one\ntwfour\n", "nothing of ours is in the bytes");
     // A step that begins at the stream's 14 lies at the file's 6; one inside of what is lost, too.
     for (from, len, at) in [(14, 5, (6, 5)), (8, 11, (6, 5)), (0, 19, (0, 11)), (4, 4, (4, 2))] {
-        let placed = c.in_file(A, Extent { from, len }).unwrap();
+        let placed = c.in_file(A, Extent::of(from, len)).unwrap();
         assert_eq!((placed.from, placed.len), at, "{from}+{len}");
     }
     drop(c);
@@ -113,7 +142,7 @@ fn what_comes_beyond_the_limit_is_counted_and_not_kept() {
     let want = ["1:line one", "2:l", "gap 19"];
     assert_eq!(texts(&c.lines(A, whole(), 1, 9).unwrap()), want);
     // A step that began beyond it has that gap, too.
-    let later = c.in_file(A, Extent { from: 18, len: 11 }).unwrap();
+    let later = c.in_file(A, Extent::of(18, 11)).unwrap();
     assert_eq!(texts(&c.lines(A, later, 1, 9).unwrap()), ["gap 19"]);
     assert_eq!(
         c.finish(A, 29, xxh3_64(output)).unwrap(),

@@ -29,7 +29,7 @@ fn lines_are_those_of_the_step_wherever_it_lies() {
         (400, 10, 1, 9, 0, &[]),
         (0, 100, 0, 1, 6, &["1:one"]),
     ] {
-        let got = c.lines(A, Extent { from, len }, first, limit).unwrap();
+        let got = c.lines(A, Extent::of(from, len), first, limit).unwrap();
         assert_eq!(
             (got.total, texts(&got)),
             (total, want.iter().map(ToString::to_string).collect()),
@@ -63,10 +63,7 @@ fn every_line_of_a_large_console_is_found_by_its_number() {
                 pieces.pop();
             }
             let first = 1 + noise.below(pieces.len());
-            let extent = Extent {
-                from: from as u64,
-                len: len as u64,
-            };
+            let extent = Extent::of(from as u64, len as u64);
             let got = c.lines(A, extent, first as u64, 3).unwrap();
             let want: Vec<String> = (first..)
                 .zip(&pieces[first - 1..])
@@ -157,7 +154,7 @@ fn gaps_stand_where_bytes_are_missing() {
     let want = ["1:one", "gap 1204", "2:two", "3:three", "gap 7", "gap 9"];
     assert_eq!(texts(&c.lines(A, whole(), 1, 9).unwrap()), want);
     assert_eq!(texts(&c.lines(A, whole(), 2, 1).unwrap()), ["gap 1204", "2:two"]);
-    assert_eq!(texts(&c.lines(A, Extent { from: 0, len: 4 }, 1, 9).unwrap()), ["1:one"]);
+    assert_eq!(texts(&c.lines(A, Extent::of(0, 4), 1, 9).unwrap()), ["1:one"]);
     drop(c);
     // A crash later, they are still there; and a file that was lost says so.
     let c = quiet(dir.path());
@@ -182,7 +179,7 @@ fn colours_reach_lines_that_do_not_set_them() {
         Line::Gap { .. } => panic!("no gap here"),
     };
     assert_eq!((style(2), style(3)), ("fg-1".into(), String::new()));
-    assert_eq!(c.tail(A, Extent { from: 0, len: 9 }, 9).unwrap().pen.fg, Some(1));
+    assert_eq!(c.tail(A, Extent::of(0, 9), 9).unwrap().pen.fg, Some(1));
 }
 
 #[test]

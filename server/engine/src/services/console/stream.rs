@@ -29,13 +29,7 @@ async fn read(consoles: &Consoles, attempt: AttemptId, from: u64, max: u64) -> i
 pub(super) fn range(consoles: Consoles, attempt: AttemptId, range: Range<u64>) -> ByteStream {
     concatenated(
         consoles,
-        vec![(
-            attempt,
-            Extent {
-                from: range.start,
-                len: range.end.saturating_sub(range.start),
-            },
-        )],
+        vec![(attempt, Extent::of(range.start, range.end.saturating_sub(range.start)))],
     )
 }
 
