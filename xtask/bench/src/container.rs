@@ -100,8 +100,9 @@ async fn warm(engine: &Engine, report: &mut Report) -> Result<()> {
     server.run(plan).await?;
     let mut http = server.http().await?;
     let (mut first, mut ended) = (vec![], vec![]);
+    let mut waiting = String::new();
     for _ in 0..ROUNDS * TASKS {
-        engine.warm().await?;
+        waiting = engine.warm(&waiting).await?;
         // The engine says that it runs before its shim has called.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let began = wall_ns();

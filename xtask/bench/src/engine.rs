@@ -74,22 +74,25 @@ impl Engine {
 
     /// Waits until the engine has no container but warm ones, so that one round's removal is no part of the next round.
     pub async fn empty(&self) -> Result<()> {
-        self.until("containers are left", |all| all.iter().all(is_warm)).await
+        self.until("containers are left", |all| all.iter().all(is_warm))
+            .await
+            .map(drop)
     }
 
-    /// Waits until a container runs that waits for its job, and no other is there.
-    pub async fn warm(&self) -> Result<()> {
-        let waits = |all: &[Value]| all.iter().all(is_warm) && all.iter().any(|c| c["State"] == "running");
-        self.until("no container is warm", waits).await
+    /// Waits until one container alone is there, runs, and is not this one, which served a job; its id.
+    pub async fn warm(&self, used: &str) -> Result<String> {
+        let waits = |all: &[Value]| all.len() == 1 && all[0]["State"] == "running" && all[0]["Id"] != used;
+        let all = self.until("no container is warm", waits).await?;
+        Ok(all[0]["Id"].as_str().context("a container without an id")?.to_owned())
     }
 
-    async fn until(&self, else_say: &str, wanted: impl Fn(&[Value]) -> bool) -> Result<()> {
+    async fn until(&self, else_say: &str, wanted: impl Fn(&[Value]) -> bool) -> Result<Vec<Value>> {
         let mut http = Http::unix(&self.socket).await?;
         let end = Instant::now() + Duration::from_secs(30);
         loop {
             let all = http.get("/containers/json?all=1").await?.json()?;
-            if all.as_array().is_some_and(|all| wanted(all)) {
-                return Ok(());
+            if let Some(all) = all.as_array().filter(|all| wanted(all)) {
+                return Ok(all.clone());
             }
             if Instant::now() > end {
                 bail!("{else_say} after 30 s: {all}");
