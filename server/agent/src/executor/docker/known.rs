@@ -9,7 +9,7 @@ use crate::executor::{ExecError, Progress};
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
@@ -35,26 +35,30 @@ struct Heard {
 impl Known {
     /// Makes an image be there: at once when it is known to be.
     pub async fn ensure(&self, engine: &Engine, name: &str, progress: &dyn Progress) -> Result<Image, ExecError> {
+        self.or(engine, name, image::ensure(engine, name, progress)).await
+    }
+
+    /// An image that is there already; nothing is pulled for it.
+    pub async fn present(&self, engine: &Engine, name: &str) -> Option<Image> {
+        let asked = async { image::present(engine, name).await.ok_or(()) };
+        self.or(engine, name, asked).await.ok()
+    }
+
+    /// What is known, else what is said when it is asked.
+    async fn or<E>(
+        &self,
+        engine: &Engine,
+        name: &str,
+        asked: impl Future<Output = Result<Image, E>>,
+    ) -> Result<Image, E> {
         let turn = match self.find(name) {
             Ok(image) => return Ok(image),
             Err(turn) => turn,
         };
         self.listen(engine);
-        let image = image::ensure(engine, name, progress).await?;
+        let image = asked.await?;
         self.note(turn, &image);
         Ok(image)
-    }
-
-    /// An image that is there already; nothing is pulled for it.
-    pub async fn present(&self, engine: &Engine, name: &str) -> Option<Image> {
-        let turn = match self.find(name) {
-            Ok(image) => return Some(image),
-            Err(turn) => turn,
-        };
-        self.listen(engine);
-        let image = image::present(engine, name).await?;
-        self.note(turn, &image);
-        Some(image)
     }
 
     /// The image, else the turn that is to be named with what the engine says of it.
@@ -78,38 +82,40 @@ impl Known {
         if std::mem::replace(&mut lock(&self.0).listening, true) {
             return;
         }
-        let (heard, engine) = (Arc::downgrade(&self.0), engine.clone());
-        tokio::spawn(async move {
-            // With what the engine still has of the last second, nothing falls between this and its answer.
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let options = EventsOptionsBuilder::default()
-                .since(&since.as_secs().saturating_sub(1).to_string())
-                .filters(&HashMap::from([("type", vec!["image"])]))
-                .build();
-            let mut events = std::pin::pin!(engine.api.events(Some(options)));
-            let mut hearing = std::pin::pin!(sleep(HEARING));
-            let mut waits = true;
-            loop {
-                let event = tokio::select! {
-                    event = events.next() => event,
-                    () = &mut hearing, if waits => {
-                        waits = false;
-                        let Some(heard) = heard.upgrade() else { return };
-                        lock(&heard).hearing = true;
-                        continue;
-                    }
-                };
+        tokio::spawn(hear(Arc::downgrade(&self.0), engine.clone()));
+    }
+}
+
+/// Hears events until their connection breaks, or nobody wants to know any more.
+async fn hear(heard: Weak<Mutex<Heard>>, engine: Engine) {
+    // With what the engine still has of the last second, nothing falls between this and its answer.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let options = EventsOptionsBuilder::default()
+        .since(&since.as_secs().saturating_sub(1).to_string())
+        .filters(&HashMap::from([("type", vec!["image"])]))
+        .build();
+    let mut events = std::pin::pin!(engine.api.events(Some(options)));
+    let mut hearing = std::pin::pin!(sleep(HEARING));
+    let mut waits = true;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = &mut hearing, if waits => {
+                waits = false;
                 let Some(heard) = heard.upgrade() else { return };
-                let mut heard = lock(&heard);
-                heard.turn += 1;
-                heard.images.clear();
-                if !matches!(event, Some(Ok(_))) {
-                    heard.listening = false;
-                    heard.hearing = false;
-                    return;
-                }
+                lock(&heard).hearing = true;
+                continue;
             }
-        });
+        };
+        let Some(heard) = heard.upgrade() else { return };
+        let mut heard = lock(&heard);
+        heard.turn += 1;
+        heard.images.clear();
+        if !matches!(event, Some(Ok(_))) {
+            heard.listening = false;
+            heard.hearing = false;
+            return;
+        }
     }
 }
 

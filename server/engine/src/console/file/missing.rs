@@ -16,9 +16,7 @@ impl Console {
     pub(super) fn drop_beyond(&self, w: &mut Writer, bytes: &[u8]) -> io::Result<()> {
         let more = bytes.len() as u64;
         match &mut w.limit {
-            Some(beyond) => {
-                self.grow(beyond, more);
-            }
+            Some(beyond) => self.grow(beyond, more),
             None => {
                 let record = self.indexed().records;
                 self.put_gap(Gap {
@@ -83,9 +81,7 @@ impl Console {
         let size = to - from;
         match &mut w.limit {
             // Beyond the limit nothing is kept anyway.
-            Some(beyond) => {
-                self.grow(beyond, size);
-            }
+            Some(beyond) => self.grow(beyond, size),
             None => self.put_gap(Gap {
                 offset: w.len,
                 size: Some(size),
