@@ -4,7 +4,7 @@
 //! **Invariant:** marks rise, start at 0 and lie inside the bytes, so every byte has a stream and an arrival time.
 
 use crate::{Fence, MAX_FRAME};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use domain::console::view::Stream;
 use domain::{AttemptId, Timestamp};
 
@@ -45,19 +45,26 @@ impl OutputFrame {
     /// Writes the frame.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut b = BytesMut::with_capacity(HEAD + self.marks.len() * MARK + self.bytes.len());
+        let mut frame = Self::head(self.fence, self.offset, &self.marks, self.bytes.len());
+        frame.extend_from_slice(&self.bytes);
+        frame.into()
+    }
+
+    /// What comes before the bytes, with room for so many of them: whoever has them elsewhere puts them there at once.
+    #[must_use]
+    pub fn head(fence: Fence, offset: u64, marks: &[Mark], room: usize) -> Vec<u8> {
+        let mut b = Vec::with_capacity(HEAD + marks.len() * MARK + room);
         b.put_u8(KIND);
-        b.put_i64(self.fence.attempt.0);
-        b.put_i64(self.fence.epoch);
-        b.put_u64(self.offset);
-        b.put_u16(self.marks.len() as u16);
-        for m in &self.marks {
+        b.put_i64(fence.attempt.0);
+        b.put_i64(fence.epoch);
+        b.put_u64(offset);
+        b.put_u16(marks.len() as u16);
+        for m in marks {
             b.put_u32(m.at);
             b.put_i64(m.time.0);
             b.put_u8(u8::from(m.stream == Stream::Stderr));
         }
-        b.put_slice(&self.bytes);
-        b.freeze()
+        b
     }
 
     /// Reads a frame.

@@ -13,6 +13,8 @@ use crate::stats::{Series, ms, wall_ns};
 use crate::viewer::follow;
 
 const BURST: usize = 1_000_000;
+/// How many there are, one after the other.
+const BURSTS: usize = 7;
 /// Bytes of each of its lines.
 const LINE: usize = 100;
 /// The last of them are all different, so that no compression flatters what a finished console weighs.
@@ -80,42 +82,45 @@ async fn burst(server: &Server, report: &mut Report) -> Result<Value> {
         .await?;
     let before = server.memory()?.0;
     server.forget_peak()?;
-    let mut sent = 0;
-    let seen = follow(server, plan, |bytes| sent += bytes.len()).await?;
-    // Read before the console is, for whose bytes this budget is not meant.
-    let growth = server.memory()?.1 - before;
-    let task = &seen.task;
-    let step = &task["jobs"][0]["steps"][0];
-    if task["status"] != "passed" {
-        bail!("the burst ended {}: {}", task["status"], task["reason"]);
+    let (mut sent, mut jumps, mut growth) = (0, 0, 0.0);
+    let (mut rates, mut whole) = (Vec::new(), Vec::new());
+    let mut last = Value::Null;
+    for n in 0..BURSTS {
+        let seen = follow(server, plan, |bytes| sent += bytes.len()).await?;
+        jumps += seen.jumps;
+        let task = seen.task;
+        if task["status"] != "passed" {
+            bail!("the burst ended {}: {}", task["status"], task["reason"]);
+        }
+        if n == 0 {
+            // Read before any console is, for whose bytes this budget is not meant.
+            growth = server.memory()?.1 - before;
+        }
+        // The agent has its step's end before the server has its bytes; a task ends when all of them are synced and agreed.
+        let took = millis(&task["finished_at"])? - millis(&task["jobs"][0]["steps"][0]["started_at"])?;
+        rates.push(BURST as f64 / took * 1e3);
+        whole.push(stored(server, &task, &same).await?);
+        last = task;
     }
-    // The agent has its step's end before the server has its bytes; a task ends when all of them are synced and agreed.
-    let took = millis(&task["finished_at"])? - millis(&step["started_at"])?;
-
-    let mut http = server.http().await?;
-    let stored = http.get(&format!("/api/v1/steps/{}/console", step["id"])).await?.body;
-    let expected = |n: usize, line: &[u8]| match (n + VARIED).checked_sub(BURST) {
-        None => line.starts_with(same.as_bytes()),
-        Some(varied) => line.starts_with(format!("{:06} ", varied + 1).as_bytes()),
-    };
-    let whole = |(n, line): (usize, &[u8])| line.len() == LINE && line.ends_with(b"\n") && expected(n, line);
-    let lines = stored.chunks(LINE).enumerate().filter(|at| whole(*at)).count();
-    let percent = 100.0 * lines as f64 / BURST as f64;
+    let (lines, bytes) = whole.iter().min().copied().unwrap_or_default();
     report.row(
         "W3 1,000,000 lines stored",
-        format!("{percent:.3} %"),
+        format!("{:.3} %", 100.0 * lines as f64 / BURST as f64),
         "",
         "100 %",
-        lines == BURST && stored.len() == BURST * LINE,
+        lines == BURST && bytes == BURST * LINE,
     );
-    let rate = BURST as f64 / took * 1e3;
+    let first = rates[0];
+    let rate = Series::new(rates).at(50.0);
     report.row(
-        "W3 lines to the server's disk, start of the step → end of the task",
+        "W3 lines to the server's disk, start of the step → end of the task, p50",
         format!("{rate:.0} /s"),
         "",
         "≥ 300,000 /s",
         rate >= 300_000.0,
     );
+    // The first meets memory that nothing has touched yet.
+    report.note("W3 the same, the first of them", format!("{first:.0} /s"));
     report.row(
         "W3 memory growth, server + agent",
         format!("{growth:.0} MB"),
@@ -126,13 +131,26 @@ async fn burst(server: &Server, report: &mut Report) -> Result<Value> {
     report.note(
         "W3 bytes the viewer was sent",
         format!(
-            "{:.1} of {:.1} MB, {} jumps to the end",
+            "{:.1} of {:.1} MB, {jumps} jumps to the end",
             sent as f64 / 1e6,
-            stored.len() as f64 / 1e6,
-            seen.jumps
+            (BURSTS * BURST * LINE) as f64 / 1e6,
         ),
     );
-    Ok(seen.task)
+    Ok(last)
+}
+
+/// How many lines of a burst are stored as they were written, and how many bytes are.
+async fn stored(server: &Server, task: &Value, same: &str) -> Result<(usize, usize)> {
+    let step = &task["jobs"][0]["steps"][0];
+    let mut http = server.http().await?;
+    let stored = http.get(&format!("/api/v1/steps/{}/console", step["id"])).await?.body;
+    let expected = |n: usize, line: &[u8]| match (n + VARIED).checked_sub(BURST) {
+        None => line.starts_with(same.as_bytes()),
+        Some(varied) => line.starts_with(format!("{:06} ", varied + 1).as_bytes()),
+    };
+    let whole = |(n, line): (usize, &[u8])| line.len() == LINE && line.ends_with(b"\n") && expected(n, line);
+    let lines = stored.chunks(LINE).enumerate().filter(|at| whole(*at)).count();
+    Ok((lines, stored.len()))
 }
 
 async fn finished(server: &Server, task: &Value, report: &mut Report) -> Result<()> {

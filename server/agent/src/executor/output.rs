@@ -18,9 +18,9 @@ impl Sink {
         Self(spool)
     }
 
-    /// Stores bytes that arrived at `at`, then waits until more may come.
-    pub async fn take_at(&self, stream: Stream, at: Timestamp, bytes: &[u8]) {
-        let _ = self.0.append(stream, at, bytes);
+    /// Stores bytes that arrived at `at` and lie in these places, then waits until more may come.
+    pub async fn take_at(&self, stream: Stream, at: Timestamp, pieces: &[&[u8]]) {
+        let _ = self.0.append_all(stream, at, pieces);
         self.0.room().await;
     }
 

@@ -207,23 +207,25 @@ impl Held {
         {
             return Next::Later(then);
         }
-        match self.spool.read(state.sent, ready.min(MAX_OUTPUT as u64) as usize) {
-            Ok(piece) => {
-                let frame = OutputFrame {
-                    fence: self.fence,
-                    offset: state.sent,
-                    marks: piece.marks,
-                    bytes: piece.bytes,
-                };
-                state.sent += frame.bytes.len() as u64;
+        match self.read(state.sent, ready.min(MAX_OUTPUT as u64) as usize) {
+            Ok((frame, to)) => {
+                state.sent = to;
                 state.left_at = Some(now);
-                Next::Frame(frame.encode())
+                Next::Frame(frame)
             }
             Err(e) => {
                 tracing::error!(attempt = %self.fence.attempt, "The output of attempt {} cannot be read: {e}", self.fence.attempt);
                 Next::Later(now + RETRY)
             }
         }
+    }
+
+    /// A frame from `from` on, and where it ends. The bytes go from the file to their place in it.
+    fn read(&self, from: u64, max: usize) -> io::Result<(Bytes, u64)> {
+        let (to, marks) = self.spool.cover(from, max)?;
+        let mut frame = OutputFrame::head(self.fence, from, &marks, (to - from) as usize);
+        self.spool.read_onto(&mut frame, from, to)?;
+        Ok((frame.into(), to))
     }
 
     /// Events up to `n` are committed at the server.

@@ -17,10 +17,11 @@ use domain::Timestamp;
 use domain::console::view::Stream;
 use marks::{Marks, Record};
 use protocol::Mark;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -30,6 +31,8 @@ use tokio::sync::Notify;
 pub const BOUND: u64 = 256 << 20;
 /// Most marks in one piece, so that a frame stays below the protocol's limit.
 const MARKS: usize = 4096;
+/// Places written from at once: as many as any system takes.
+const TOGETHER: usize = 1024;
 /// Forgotten bytes are given back to the disk in stretches of this size.
 const PUNCH: u64 = 4 << 20;
 
@@ -128,25 +131,34 @@ impl Spool {
     /// # Errors
     /// When the disk refuses, a sentence that says so; the step must then fail. All later appends answer the same.
     pub fn append(&self, stream: Stream, at: Timestamp, bytes: &[u8]) -> io::Result<u64> {
+        self.append_all(stream, at, &[bytes])
+    }
+
+    /// As [`Spool::append`], of what lies in several places.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_all(&self, stream: Stream, at: Timestamp, pieces: &[&[u8]]) -> io::Result<u64> {
         let mut inner = self.lock();
         let len = self.len.load(Ordering::Acquire);
         if let Some((kind, sentence)) = &inner.fault {
             return Err(io::Error::new(*kind, sentence.clone()));
         }
-        if bytes.is_empty() {
+        if pieces.iter().all(|p| p.is_empty()) {
             return Ok(len);
         }
-        let (written, result) = self.write(
-            &mut inner,
-            len,
-            Record {
-                offset: len,
-                time: at,
-                stream,
-            },
-            bytes,
-        );
-        let digested = inner.blocks.update(&self.folder, &bytes[..written]);
+        let record = Record {
+            offset: len,
+            time: at,
+            stream,
+        };
+        let (written, result) = self.write(&mut inner, record, pieces);
+        let (mut left, mut digested) = (written, Ok(()));
+        for piece in pieces {
+            let n = piece.len().min(left);
+            digested = digested.and(inner.blocks.update(&self.folder, &piece[..n]));
+            left -= n;
+        }
         let len = len + written as u64;
         self.len.store(len, Ordering::Release);
         let result = result.and(digested).map_err(|e| {
@@ -164,7 +176,8 @@ impl Spool {
         result.map(|()| len)
     }
 
-    fn write(&self, inner: &mut Inner, len: u64, record: Record, bytes: &[u8]) -> (usize, io::Result<()>) {
+    /// Writes from the record's offset on; answers how much went.
+    fn write(&self, inner: &mut Inner, record: Record, pieces: &[&[u8]]) -> (usize, io::Result<()>) {
         let files = match self.made() {
             Ok(files) => files,
             Err(e) => return (0, Err(e)),
@@ -172,13 +185,19 @@ impl Spool {
         if let Err(e) = inner.marks.note(&files.marks, record) {
             return (0, Err(e));
         }
-        let mut written = 0;
-        while written < bytes.len() {
-            match files.output.write_at(&bytes[written..], len + written as u64) {
+        let mut slices: Vec<_> = pieces.iter().map(|p| IoSlice::new(p)).collect();
+        let (mut rest, mut written) = (&mut slices[..], 0);
+        IoSlice::advance_slices(&mut rest, 0); // past empty ones
+        while !rest.is_empty() {
+            let some = &rest[..rest.len().min(TOGETHER)];
+            match rustix::io::pwritev(&files.output, some, record.offset + written as u64) {
                 Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-                Ok(n) => written += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return (written, Err(e)),
+                Ok(n) => {
+                    written += n;
+                    IoSlice::advance_slices(&mut rest, n);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return (written, Err(e.into())),
             }
         }
         (written, Ok(()))
@@ -212,10 +231,20 @@ impl Spool {
     /// # Errors
     /// When `from` is forgotten already, or the disk refuses.
     pub fn read(&self, from: u64, max: usize) -> io::Result<Piece> {
-        let nothing = Piece {
-            bytes: Bytes::new(),
-            marks: Vec::new(),
-        };
+        let (to, marks) = self.cover(from, max)?;
+        let mut bytes = Vec::with_capacity((to - from) as usize);
+        self.read_onto(&mut bytes, from, to)?;
+        Ok(Piece {
+            bytes: bytes.into(),
+            marks,
+        })
+    }
+
+    /// Where a piece of up to `max` bytes from `from` on ends, and its marks.
+    ///
+    /// # Errors
+    /// When `from` is forgotten already, or the disk refuses.
+    pub fn cover(&self, from: u64, max: usize) -> io::Result<(u64, Vec<Mark>)> {
         let (to, records) = {
             let inner = self.lock();
             if from < inner.forgotten {
@@ -226,7 +255,7 @@ impl Spool {
             }
             let to = self.len().min(from.saturating_add(max as u64));
             let Some(files) = self.files.get().filter(|_| from < to) else {
-                return Ok(nothing);
+                return Ok((from, Vec::new()));
             };
             (to, inner.marks.cover(&files.marks, from, to, MARKS + 1)?)
         };
@@ -236,15 +265,28 @@ impl Spool {
             time: r.time,
             stream: r.stream,
         });
-        let marks = marks.collect();
-        let mut bytes = vec![0; (to - from) as usize];
-        if let Some(files) = self.files.get() {
-            files.output.read_exact_at(&mut bytes, from)?;
+        Ok((to, marks.collect()))
+    }
+
+    /// Puts the bytes `from..to`, which are there, behind what `into` holds; fast when it has the room.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn read_onto(&self, into: &mut Vec<u8>, mut from: u64, to: u64) -> io::Result<()> {
+        let Some(files) = self.files.get() else { return Ok(()) };
+        let end = into.len() + (to - from) as usize;
+        into.reserve_exact((to - from) as usize);
+        while from < to {
+            match rustix::io::pread(&files.output, spare_capacity(into), from) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => from += n as u64,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
         }
-        Ok(Piece {
-            bytes: bytes.into(),
-            marks,
-        })
+        // There may have been more room, and more to read, than was asked for.
+        into.truncate(end);
+        Ok(())
     }
 
     /// Waits for the next append; one that came since the last call counts. For one listener.

@@ -148,7 +148,7 @@ impl Tail {
         let boot = clock::now().0 - millis(since_boot());
         let mut used = 0;
         let mut run: Option<(Stream, Timestamp)> = None;
-        let mut text = Vec::new();
+        let mut pieces: Vec<&[u8]> = Vec::new();
         while let Some(head) = Head::decode(&self.buf[used..n]).map_err(|_| broken())? {
             let Some(body) = self
                 .buf
@@ -172,14 +172,14 @@ impl Tail {
             };
             let now = (stream, Timestamp(boot + millis(head.at)));
             if let Some((stream, at)) = run.filter(|r| *r != now) {
-                sink.take_at(stream, at, &text).await;
-                text.clear();
+                sink.take_at(stream, at, &pieces).await;
+                pieces.clear();
             }
             run = Some(now);
-            text.extend_from_slice(&body[std::mem::take(&mut self.ahead).min(body.len())..]);
+            pieces.push(&body[std::mem::take(&mut self.ahead).min(body.len())..]);
         }
         if let Some((stream, at)) = run {
-            sink.take_at(stream, at, &text).await;
+            sink.take_at(stream, at, &pieces).await;
         }
         self.at += used as u64;
         if n == self.buf.len() && n < PIECE {
