@@ -82,6 +82,8 @@ fn run() -> io::Result<()> {
         told: Standing::default(),
         inside,
     };
+    // The agent waits for nothing else.
+    shim.tell();
     loop {
         if stopped.load(Ordering::Acquire) && shim.stop() || !shim.turn(&mut signals)? {
             // With it goes what it kept.
