@@ -19,8 +19,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Bytes that may be on their way beyond what the server has on disk.
-pub const WINDOW: u64 = 4 << 20;
+/// Bytes that may be on their way beyond what the server has on disk: as much as comes while that writes to a disk, which
+/// takes some ten milliseconds at best. It lies in files on both sides, not in memory.
+pub const WINDOW: u64 = 16 << 20;
 /// The first bytes leave at once; those that follow within this time leave together.
 const GATHER: Duration = Duration::from_millis(1);
 /// When a spool cannot be read, it is tried again after this time.
