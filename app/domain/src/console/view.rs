@@ -4,6 +4,7 @@
 
 use crate::{StepId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::ops::{AddAssign, SubAssign};
 
 /// One piece of a line in one style.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,22 @@ impl Gaps {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(size.unwrap_or(0));
         self.unknown += u64::from(size.is_none());
+    }
+}
+
+impl AddAssign for Gaps {
+    fn add_assign(&mut self, more: Self) {
+        self.count += more.count;
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.unknown += more.unknown;
+    }
+}
+
+impl SubAssign for Gaps {
+    fn sub_assign(&mut self, less: Self) {
+        self.count = self.count.saturating_sub(less.count);
+        self.bytes = self.bytes.saturating_sub(less.bytes);
+        self.unknown = self.unknown.saturating_sub(less.unknown);
     }
 }
 

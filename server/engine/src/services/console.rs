@@ -13,7 +13,7 @@ use domain::auth::{Action, Scope, Viewer, authorize};
 use domain::console::view::{Gaps, Line, Lines, Tail};
 use domain::ports::{Console, Piece, Slice, Whole};
 use domain::{AttemptId, Error, ProjectId, Result, StepId, TaskId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -235,18 +235,19 @@ impl Console for ConsoleService {
         let places = places::places(&self.store, task).await?;
         let (gaps, extents) = self
             .blocking(move |c| {
-                let mut gaps = Gaps::default();
+                let (mut gaps, mut seen) = (Gaps::default(), BTreeSet::new());
                 let mut extents: Vec<(AttemptId, Extent)> = Vec::new();
-                for place in places.into_iter().filter(|p| setup || p.kind == "step") {
+                for place in places {
                     let place = in_file(c, place)?;
-                    // One gap may lie at the end of several steps, and is one gap of their attempt.
-                    if extents.iter().all(|(attempt, _)| *attempt != place.attempt) {
-                        let found = c.gaps(place.attempt, None)?;
-                        gaps.count += found.count;
-                        gaps.bytes = gaps.bytes.saturating_add(found.bytes);
-                        gaps.unknown += found.unknown;
+                    // By attempt, so that none is missed that lies in no step.
+                    if seen.insert(place.attempt) {
+                        gaps += c.gaps(place.attempt, None)?;
                     }
-                    extents.push((place.attempt, extent(&place)));
+                    if setup || place.kind == "step" {
+                        extents.push((place.attempt, extent(&place)));
+                    } else {
+                        gaps -= c.gaps(place.attempt, Some(extent(&place)))?;
+                    }
                 }
                 Ok((gaps, extents))
             })

@@ -10,6 +10,7 @@ use protocol::{Assignment, AttemptEvent, Exit, FromAgent, Gap, GapReason, Have, 
 on_both!(
     a_gap_that_an_agent_tells_of_is_shown_in_its_place_and_counted,
     what_this_server_lost_and_the_agent_forgot_is_a_gap_and_the_step_goes_on,
+    a_gap_in_set_up_is_none_of_a_download_of_the_steps,
     bytes_that_differ_are_marked_as_such,
     steps_are_finalizing_until_their_output_is_here,
 );
@@ -146,6 +147,41 @@ async fn what_this_server_lost_and_the_agent_forgot_is_a_gap_and_the_step_goes_o
         (now.gaps, now.gap_bytes, now.console_bytes, now.console_digest),
         (1, 8, 11, None)
     );
+}
+
+async fn a_gap_in_set_up_is_none_of_a_download_of_the_steps(database: Database) {
+    let w = World::on(database).await;
+    let mut agent = w.agent(1, &[]).await;
+    let plan = w.plan(ONE).await;
+    w.run(plan).await;
+    let a = agent.assignment().await;
+    agent.prepare(&a).await;
+    let (mut at, mut bytes) = (0, Vec::new());
+    for (k, step, text, size) in [(1, a.steps[0].id, "clone\n", 7), (2, a.steps[1].id, "one\n", 5)] {
+        let begun = AttemptEvent::StepStarted {
+            step,
+            from: at,
+            at: Timestamp(1),
+        };
+        agent.report(a.fence, begun).await;
+        agent.write(a.fence, text.as_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+        let gap = Gap {
+            k,
+            at: at + 2,
+            size: Some(size),
+            reason: GapReason::AgentDisk,
+        };
+        agent.report(a.fence, AttemptEvent::Gap(gap)).await;
+        at += text.len() as u64;
+        agent.report(a.fence, ended(step, at)).await;
+    }
+    agent.report(a.fence, over(at, &bytes)).await;
+    w.until(a.task, TaskStatus::Passed).await;
+    for (setup, want) in [(false, (1, 5)), (true, (2, 12))] {
+        let whole = w.engine.ports.console.task(&w.ana, a.task, false, setup).await.unwrap();
+        assert_eq!((whole.gaps.count, whole.gaps.bytes), want, "with set-up: {setup}");
+    }
 }
 
 async fn bytes_that_differ_are_marked_as_such(database: Database) {
