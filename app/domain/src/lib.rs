@@ -1,7 +1,7 @@
 //! The words, rules and ports of Caracal, shared by the browser and every program of ours.
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or draws randomness; it all compiles to WASM, and what is heavy
-//! (YAML, the port traits, OpenAPI) stands behind a feature.
+//! (YAML, rules, the port traits, OpenAPI) stands behind a feature.
 
 pub mod agent;
 pub mod auth;
@@ -19,6 +19,8 @@ pub mod plan;
 #[cfg(feature = "ports")]
 pub mod ports;
 pub mod queue;
+#[cfg(feature = "rules")]
+pub mod rule;
 pub mod status;
 pub mod task;
 pub mod time;
