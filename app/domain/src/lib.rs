@@ -1,11 +1,13 @@
 //! The words, rules and ports of Caracal, shared by the browser and every program of ours.
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or draws randomness; it all compiles to WASM, and what is heavy
-//! (YAML, rules, the port traits, OpenAPI) stands behind a feature.
+//! (YAML, rules, time zones, the port traits, OpenAPI) stands behind a feature.
 
 pub mod agent;
 pub mod auth;
 pub mod console;
+#[cfg(feature = "cron")]
+pub mod cron;
 pub mod error;
 pub mod event;
 pub mod git;
