@@ -26,6 +26,8 @@ pub mod rule;
 pub mod status;
 pub mod task;
 pub mod time;
+#[cfg(feature = "rules")]
+pub mod webhook;
 
 pub use error::{Error, Problem, Result};
 pub use id::{AgentId, AgentTokenId, AttemptId, JobId, PlanId, ProjectId, StepId, TaskId, TokenId, UserId};

@@ -1,0 +1,169 @@
+//! What a forge tells of: one event, in the words of rules, whichever forge it was.
+//!
+//! **Invariant:** reading is the same in server and browser, so that a dry run is no guess; what a payload does not say stays
+//! unsaid. Sources: the forges' own documentation of their webhooks, as of 2026-11.
+
+mod github;
+mod gitlab;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use payload::at as payload_at;
+
+use crate::rule::Facts;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Provider {
+    /// GitHub, and what speaks as it does.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Anything else: rules look at the payload's fields.
+    Generic,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// `push`, `tag`, `pull_request`, `release`, `delete`, `ping`, else as the forge calls it.
+    pub kind: String,
+    /// Of pull requests and releases: `opened`, `reopened`, `synchronised`, `published`, else as the forge calls it.
+    pub action: Option<String>,
+    /// The branch that was pushed, or that a pull request comes from.
+    pub branch: Option<String>,
+    /// The branch that a pull request is to go to.
+    pub target: Option<String>,
+    /// The tag, of tags and releases.
+    pub tag: Option<String>,
+    /// The commit that it is about.
+    pub revision: Option<String>,
+    /// Its message; a pull request's or release's title where the forge does not say.
+    pub message: Option<String>,
+    /// Who did it, by the name the forge knows them by.
+    pub author: Option<String>,
+    /// Changed files, sorted, each once; none where the forge does not say.
+    pub paths: Vec<String>,
+    /// The repository, as `group/name`.
+    pub repository: Option<String>,
+    /// Number of a pull request.
+    pub number: Option<u64>,
+    /// Whether it comes from another repository than the one it is to go to; unknown counts as so.
+    pub fork: bool,
+    /// All that was sent.
+    pub payload: Value,
+}
+
+/// Words in a commit's message by which its author asks for nothing to be started.
+const SKIP: [&str; 4] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip caracal]"];
+
+/// Keys that rules may compare, beside `payload.` and what follows.
+pub const KEYS: [&str; 10] = [
+    "event",
+    "action",
+    "branch",
+    "target",
+    "tag",
+    "path",
+    "message",
+    "author",
+    "repository",
+    "fork",
+];
+
+impl Event {
+    /// Reads a payload; `name` is the header by which a forge says what it is.
+    ///
+    /// # Errors
+    /// A sentence, when it lacks what such an event always has.
+    pub fn read(provider: Provider, name: Option<&str>, payload: Value) -> Result<Self, String> {
+        let mut event = match provider {
+            Provider::GitHub | Provider::Gitea => github::read(name.unwrap_or_default(), &payload)?,
+            Provider::GitLab => gitlab::read(&payload)?,
+            Provider::Generic => Self {
+                kind: payload_at(&payload, "event")
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| "webhook".into()),
+                fork: true,
+                ..Self::default()
+            },
+        };
+        event.paths.sort();
+        event.paths.dedup();
+        event.payload = payload;
+        Ok(event)
+    }
+
+    /// The words by which its author asks for nothing to be started.
+    #[must_use]
+    pub fn skips(&self) -> Option<&'static str> {
+        let message = self.message.as_ref()?.to_lowercase();
+        SKIP.into_iter().find(|word| message.contains(word))
+    }
+}
+
+impl Facts for Event {
+    fn values(&self, key: &str) -> Vec<String> {
+        if let Some(path) = key.strip_prefix("payload.") {
+            return payload_at(&self.payload, path);
+        }
+        let one = |value: &Option<String>| value.iter().cloned().collect();
+        match key {
+            "event" => vec![self.kind.clone()],
+            "action" => one(&self.action),
+            "branch" => one(&self.branch),
+            "target" => one(&self.target),
+            "tag" => one(&self.tag),
+            "path" => self.paths.clone(),
+            "message" => one(&self.message),
+            "author" => one(&self.author),
+            "repository" => one(&self.repository),
+            "fork" => vec![self.fork.to_string()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A branch or a tag from a full name of a ref.
+fn named(name: &str) -> (Option<String>, Option<String>) {
+    match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/")) {
+        (Some(branch), _) => (Some(branch.to_owned()), None),
+        (_, Some(tag)) => (None, Some(tag.to_owned())),
+        (None, None) => (Some(name.to_owned()), None),
+    }
+}
+
+/// Whether a revision is the one of nothing: the other side of a ref that was made or removed.
+fn is_nothing(revision: &str) -> bool {
+    revision.is_empty() || revision.bytes().all(|b| b == b'0')
+}
+
+/// A text somewhere in a payload, by JSON Pointer (RFC 6901); an empty one counts as none.
+fn text(value: &Value, pointer: &str) -> Option<String> {
+    let found = value.pointer(pointer)?.as_str()?;
+    (!found.is_empty()).then(|| found.to_owned())
+}
+
+/// The same, which must be there.
+fn needed(value: &Value, pointer: &str, what: &str) -> Result<String, String> {
+    text(value, pointer).ok_or_else(|| {
+        let field = pointer.trim_start_matches('/').replace('/', ".");
+        format!("The payload is no {what}: it has no `{field}`.")
+    })
+}
+
+/// Files that commits say they changed.
+fn changed(commits: Option<&Value>) -> Vec<String> {
+    let commits = commits.and_then(Value::as_array).into_iter().flatten();
+    let lists = commits.flat_map(|c| ["added", "modified", "removed"].map(|l| c.get(l)));
+    let files = lists.flatten().filter_map(Value::as_array).flatten();
+    files.filter_map(Value::as_str).map(str::to_owned).collect()
+}
