@@ -111,7 +111,8 @@ impl Engine {
 
     /// Containers, networks and volumes that are not the engine's own, by name.
     pub async fn things(&self) -> Result<Things> {
-        let containers = json(&self.get("/containers/json?all=true").await?)?;
+        let mut containers = json(&self.get("/containers/json?all=true").await?)?;
+        self.without_ghosts(&mut containers).await;
         let networks = json(&self.get("/networks").await?)?;
         let volumes = json(&self.get("/volumes").await?)?;
         let texts = |list: &Value, name: &str| -> Vec<String> {
@@ -127,6 +128,23 @@ impl Engine {
             networks,
             volumes: texts(&volumes["Volumes"], "Name"),
         })
+    }
+
+    /// Takes away what the engine lists and does not have: one that is removed in the instant in which it ends stays in its
+    /// list until it is restarted, and to everything else the engine answers that there is no such container.
+    async fn without_ghosts(&self, containers: &mut Value) {
+        let Some(all) = containers.as_array_mut() else { return };
+        let mut real = Vec::new();
+        for container in all.drain(..) {
+            let id = container["Id"].as_str().unwrap_or_default();
+            let inspected = self.get(&format!("/containers/{id}/json")).await;
+            if inspected.is_err_and(|e| e.to_string().contains("answers 404")) {
+                eprintln!("chaos: the engine lists {} and does not know it", container["Names"]);
+            } else {
+                real.push(container);
+            }
+        }
+        *all = real;
     }
 
     /// Keeps the daemon's own words beside what is kept of a broken run.

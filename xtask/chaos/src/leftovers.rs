@@ -63,7 +63,7 @@ fn on_engine(things: &Things, folders: usize) -> Vec<String> {
     let most = SLOTS.parse().unwrap_or(0);
     if warm.len() > most || slots.len() > most {
         found.push(format!(
-            "{most} slots have {} warm containers and {} networks",
+            "{most} slots have {} warm containers and {} networks: {warm:?}",
             warm.len(),
             slots.len()
         ));

@@ -1,6 +1,7 @@
 //! Images, names, sweeping, and engines that go away.
 
 use super::*;
+use std::time::Duration;
 
 #[tokio::test]
 async fn an_image_that_cannot_be_had_is_named_with_the_reason() {
@@ -50,10 +51,7 @@ async fn a_start_sweeps_what_an_earlier_life_left_and_nothing_of_others() {
     let Some(engine) = engine() else { return };
     let api = engine.api().await;
     for name in ["sweep", "sweep-other"] {
-        let labels = HashMap::from([
-            ("caracal.server".to_owned(), owner(name).server),
-            ("caracal.agent".to_owned(), "1".to_owned()),
-        ]);
+        let labels = labels(name);
         let network = NetworkCreateRequest {
             name: format!("caracal-{name}-{}", std::process::id()),
             labels: Some(labels.clone()),
@@ -78,6 +76,44 @@ async fn a_start_sweeps_what_an_earlier_life_left_and_nothing_of_others() {
     assert_eq!(engine.left("sweep").await, Vec::<String>::new());
     assert_eq!(engine.left("sweep-other").await.len(), 2);
     assert_eq!(other.sweep(&[]).await, Ok(2));
+}
+
+/// What an agent asked for in its last instant may come up when the next one has looked already.
+#[tokio::test]
+async fn what_comes_up_after_the_sweep_is_swept_later_and_nothing_that_is_in_use() {
+    let Some(engine) = engine() else { return };
+    let (executor, room) = (engine.executor("later"), room());
+    let session = open(&executor, &room).await;
+    session
+        .start(run("until [ -e go ]; do sleep 0.01; done"))
+        .await
+        .unwrap();
+    let api = engine.api().await;
+    let body = ContainerCreateBody {
+        image: Some(IMAGE.into()),
+        cmd: Some(vec!["true".into()]),
+        labels: Some(labels("later")),
+        ..ContainerCreateBody::default()
+    };
+    let late = api.create_container(None, body).await.unwrap().id;
+    let gone = async {
+        while api.inspect_container(&late, None).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone)
+        .await
+        .expect("it stays");
+    fs::write(room.file("go"), "").unwrap();
+    assert_eq!(session.wait().await, Ok(Exit::Exited(0)));
+    done(&engine, "later", &executor, &[&*session]).await;
+}
+
+fn labels(name: &str) -> HashMap<String, String> {
+    HashMap::from([
+        ("caracal.server".to_owned(), owner(name).server),
+        ("caracal.agent".to_owned(), "1".to_owned()),
+    ])
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
+use tokio_util::task::AbortOnDropHandle;
 use vessel::{Wanted, Yard};
 use warm::Warm;
 
@@ -107,6 +108,8 @@ pub struct DockerExecutor {
     /// What an earlier agent left and runs still.
     kept: Mutex<Vec<Left>>,
     swept: OnceCell<()>,
+    /// Looks again for what nobody knows.
+    sweeping: Mutex<Option<AbortOnDropHandle<()>>>,
     /// The image used last: it has a shell, most likely, when a workspace is to be released.
     image: Mutex<Option<String>>,
 }
@@ -126,6 +129,7 @@ impl DockerExecutor {
             yard: OnceCell::new(),
             kept: Mutex::default(),
             swept: OnceCell::new(),
+            sweeping: Mutex::default(),
             image: Mutex::default(),
         }
     }
@@ -202,6 +206,8 @@ impl DockerExecutor {
             }
         }
         let containers = self.reaper.sweep(engine, &self.settings.owner).await?;
+        let later = self.reaper.sweep_later(engine.clone(), self.settings.owner.clone());
+        *self.sweeping.lock().unwrap_or_else(PoisonError::into_inner) = Some(later);
         let networks = self.networks.remove_unknown(engine, &self.settings.owner).await?;
         if let Some(yard) = self.yard(engine).await? {
             let homes = kept.iter().filter_map(|left| match left {
@@ -372,6 +378,7 @@ impl Executor for DockerExecutor {
     }
 
     async fn retire(&self) {
+        drop(self.sweeping.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(Some(yard)) = self.yard.get() {
             self.warm.close(yard);
         }

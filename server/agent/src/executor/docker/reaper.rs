@@ -11,10 +11,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// When to look again for what is nobody's, after the first time; then after each last of these.
+const LATER: [Duration; 3] = [
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+];
 /// How often an engine may refuse before the container is left to the next sweep.
 const REFUSALS: u32 = 20;
 
@@ -86,6 +92,24 @@ impl Reaper {
             }
         }
         Ok(removed)
+    }
+
+    /// Sweeps again and again until what it answers is dropped: what an agent asked for before it was killed, the engine may
+    /// make after the next one has looked.
+    pub fn sweep_later(self: &Arc<Self>, engine: Engine, owner: Owner) -> AbortOnDropHandle<()> {
+        let reaper = self.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut pauses = LATER.into_iter();
+            let mut pause = Duration::ZERO;
+            loop {
+                pause = pauses.next().unwrap_or(pause);
+                sleep(pause).await;
+                // An engine that is away has its turn the next time.
+                if let Ok(removed @ 1..) = reaper.sweep(&engine, &owner).await {
+                    tracing::info!("Cleared away {removed} containers that came up after their agent had gone.");
+                }
+            }
+        }))
     }
 
     /// Whether no container of ours lives.

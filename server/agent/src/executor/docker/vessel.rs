@@ -102,17 +102,9 @@ impl Yard {
     }
 
     async fn start(&self, id: &str, network: &str, shim: &Shim) -> Result<(), ExecError> {
-        let (engine, container) = (self.engine.clone(), id.to_owned());
-        let mut starting = Box::pin(async move { engine.api.start_container(&container, None).await });
-        let started = tokio::select! {
-            started = &mut starting => started,
-            () = shim.met() => {
-                // It runs: what the engine still has to write down is not waited for, and not called off either.
-                tokio::spawn(starting);
-                return Ok(());
-            }
-        };
-        if let Err(e) = started {
+        // Its answer is waited for although the shim may have called before: an engine that is told to remove what it is
+        // still starting is not to be trusted with it.
+        if let Err(e) = self.engine.api.start_container(id, None).await {
             let why = explain(&e);
             if why.contains("network") && why.contains("not found") {
                 self.networks.forget(network).await;
