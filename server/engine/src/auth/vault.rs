@@ -5,6 +5,7 @@
 //! it, so rows that were swapped do not open. No key and no secret is ever shown by `Debug`.
 
 use super::secret::hex;
+use crate::store::secrets::Sealed;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use rand::RngCore;
@@ -42,19 +43,6 @@ impl As<'_> {
         let plan = self.plan.map_or_else(|| "-".into(), |p| p.to_string());
         format!("caracal/1/{}/{plan}/{}/{}", self.project, self.version, self.name).into_bytes()
     }
-}
-
-/// A sealed secret, as a row holds it; each part as hex.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
-    /// Which master key.
-    pub key_id: String,
-    /// The secret's own key below it, behind its nonce.
-    pub wrapped_key: String,
-    /// The secret's nonce.
-    pub nonce: String,
-    /// The secret.
-    pub ciphertext: String,
 }
 
 /// Why a secret does not open.

@@ -11,6 +11,7 @@ mod batch;
 pub mod logins;
 mod orphans;
 pub mod replays;
+pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

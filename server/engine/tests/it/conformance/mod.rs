@@ -9,6 +9,7 @@ mod hand_out;
 mod keys;
 mod listing;
 mod plans;
+mod secrets;
 mod tasks;
 mod waiting;
 mod writes;
