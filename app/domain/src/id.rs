@@ -44,6 +44,8 @@ ids! {
     TokenId,
     /// A token that registers agents.
     AgentTokenId,
+    /// A secret.
+    SecretId,
 }
 
 impl ProjectId {

@@ -23,6 +23,7 @@ pub mod ports;
 pub mod queue;
 #[cfg(feature = "rules")]
 pub mod rule;
+pub mod secret;
 pub mod status;
 pub mod task;
 pub mod time;
@@ -30,5 +31,5 @@ pub mod time;
 pub mod webhook;
 
 pub use error::{Error, Problem, Result};
-pub use id::{AgentId, AgentTokenId, AttemptId, JobId, PlanId, ProjectId, StepId, TaskId, TokenId, UserId};
+pub use id::{AgentId, AgentTokenId, AttemptId, JobId, PlanId, ProjectId, SecretId, StepId, TaskId, TokenId, UserId};
 pub use time::Timestamp;

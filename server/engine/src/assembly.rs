@@ -3,6 +3,7 @@
 //! **Invariant:** this file alone knows every part; nothing starts before the store is open, and everything it started has
 //! ended when [`Engine::stop`] answers.
 
+use crate::auth::vault::{KeyError, Vault};
 use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
@@ -13,6 +14,7 @@ use crate::services::console::ConsoleService;
 use crate::services::events::EventsService;
 use crate::services::plans::PlansService;
 use crate::services::queue::QueueService;
+use crate::services::secrets::SecretsService;
 use crate::services::tasks::TasksService;
 use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
@@ -26,6 +28,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// The master keys' file in the data folder. No backup has it, for a backup with its key keeps no secret.
+pub const MASTER_KEY: &str = "master.key";
 
 /// What an engine is started with.
 #[derive(Clone)]
@@ -66,6 +71,12 @@ pub enum StartError {
     /// The consoles' folder.
     #[error("the folder {0} for consoles cannot be used: {1}")]
     Consoles(PathBuf, std::io::Error),
+    /// The master key's file.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A master key is missing.
+    #[error("the database holds secrets under the master key {0}, which is not in {file}; put that file back, or remove these secrets", file = .1.display())]
+    NoKey(String, PathBuf),
     /// The first write.
     #[error("the database cannot be written: {0}")]
     Write(#[from] crate::store::Error),
@@ -88,6 +99,7 @@ impl Engine {
         let store = Store::open(&database).await?;
         store.write(|tx| agents::all_unheard(tx).boxed()).await?;
         settings.server = own_id(&store).await?;
+        let vault = Arc::new(keys(&store, data.join(MASTER_KEY)).await?);
         let (told, durable) = mpsc::unbounded_channel();
         let folder = data.join("console");
         let bounds = crate::console::Options {
@@ -137,6 +149,7 @@ impl Engine {
             agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out, dispatch.clone())),
             console: Arc::new(ConsoleService::new(store.clone(), consoles.clone())),
             access: access.clone(),
+            secrets: Arc::new(SecretsService::new(store.clone(), clock.clone(), vault)),
             events: Arc::new(EventsService::new(store.clone())),
         };
         Ok(Self {
@@ -175,6 +188,20 @@ impl Engine {
         for l in self.loops {
             let _ = l.await;
         }
+    }
+}
+
+/// The master keys: all that secrets are under must be there.
+async fn keys(store: &Store, path: PathBuf) -> Result<Vault, StartError> {
+    let needed = crate::store::secrets::keys(store).await?;
+    let missing = |needed: &[String]| needed.first().cloned().unwrap_or_default();
+    if !needed.is_empty() && !path.exists() {
+        return Err(StartError::NoKey(missing(&needed), path));
+    }
+    let vault = Vault::open(&path, needed.is_empty(), &mut rand::rng())?;
+    match needed.into_iter().find(|id| !vault.has(id)) {
+        Some(id) => Err(StartError::NoKey(id, path)),
+        None => Ok(vault),
     }
 }
 

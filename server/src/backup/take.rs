@@ -5,6 +5,7 @@
 use super::{Entry, MANIFEST, Manifest, copy};
 use anyhow::{Context as _, bail};
 use domain::Timestamp;
+use engine::assembly::MASTER_KEY;
 use engine::store::backup::snapshot;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,7 +14,7 @@ use std::path::Path;
 const DATABASE: &str = "caracal.db";
 const CONSOLE: &str = "console";
 /// What is of this process or this machine alone: the database as it is being written, locks and sockets, and the built-in
-/// agent's own folder, whose spool and workspaces are of what runs now.
+/// agent's own folder, whose spool and workspaces are of what runs now; and the keys of secrets.
 const LEFT_OUT: &[&str] = &[
     DATABASE,
     "caracal.db-wal",
@@ -22,6 +23,7 @@ const LEFT_OUT: &[&str] = &[
     "caracal.sock",
     "reserve",
     "agent",
+    MASTER_KEY,
     CONSOLE,
 ];
 

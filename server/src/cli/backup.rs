@@ -4,6 +4,7 @@
 
 use crate::backup;
 use crate::settings::Settings;
+use engine::assembly::MASTER_KEY;
 use engine::clock::{Clock as _, SystemClock};
 use std::path::Path;
 
@@ -11,6 +12,13 @@ use std::path::Path;
 pub async fn take(settings: &Settings, to: &Path) -> anyhow::Result<()> {
     let made = backup::take(&settings.data, to, SystemClock.now()).await?;
     println!("{} files, {} bytes in {}", made.files.len(), bytes(&made), to.display());
+    let key = settings.data.join(MASTER_KEY);
+    if key.exists() {
+        println!(
+            "The keys of secrets are not in it: keep {} in another safe place.",
+            key.display()
+        );
+    }
     Ok(())
 }
 

@@ -42,6 +42,25 @@ async fn every_deed_leaves_one_entry_and_one_that_does_nothing_leaves_none() {
             json!({ "name": "ben", "password": "correct horse", "role": "viewer" }).to_string(),
             1,
         ),
+        (
+            "POST",
+            "/secrets".into(),
+            json!({ "name": "KEY", "value": "hunter2" }).to_string(),
+            1,
+        ),
+        (
+            "PUT",
+            "/secrets/1".into(),
+            json!({ "version": 1, "value": "hunter3" }).to_string(),
+            1,
+        ),
+        (
+            "PUT",
+            "/secrets/1".into(),
+            json!({ "version": 1, "value": "hunter4" }).to_string(),
+            0,
+        ),
+        ("DELETE", "/secrets/1".into(), String::new(), 1),
         ("POST", "/plans/999999/tasks".into(), "{}".into(), 0),
     ];
     for (method, path, body, more) in deeds {

@@ -20,5 +20,6 @@ mod paths;
 mod problems;
 mod ranges;
 mod remote;
+mod secrets;
 mod sign_in;
 mod sockets;

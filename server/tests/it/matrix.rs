@@ -18,6 +18,7 @@ pub struct Cast {
     work: Work,
     agent: i64,
     agent_token: i64,
+    secret: i64,
 }
 
 impl Cast {
@@ -51,6 +52,10 @@ impl Cast {
         let made = house.post("/api/v1/agents/tokens", &admin, &json!({})).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let agent_token = made.json()["id"].as_i64().unwrap();
+        let wish = json!({ "name": "DEPLOY_KEY", "value": "hunter2" });
+        let made = house.post("/api/v1/secrets", &admin, &wish).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let secret = made.json()["id"].as_i64().unwrap();
         let work = house.work(&admin, "app").await;
         Self {
             house,
@@ -59,6 +64,7 @@ impl Cast {
             work,
             agent: agent.0,
             agent_token,
+            secret,
         }
     }
 
@@ -73,6 +79,7 @@ impl Cast {
             ("{step}", w.step),
             ("{agent}", self.agent),
             ("{agent_token}", self.agent_token),
+            ("{secret}", self.secret),
         ] {
             out = out.replace(name, &id.to_string());
         }

@@ -6,10 +6,12 @@
 
 mod access;
 mod console;
+mod secrets;
 mod work;
 
 pub use access::{Access, Client, MeView, NewSession, NewToken, Replay, ReplayKey, TokenView, UserView};
 pub use console::{ByteStream, Console, Piece, Slice, Whole};
+pub use secrets::Secrets;
 pub use work::{Agents, Events, Plans, Queue, Tasks, Wake};
 
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub struct Ports {
     pub console: Arc<dyn Console>,
     /// Sign-in, users, tokens.
     pub access: Arc<dyn Access>,
+    /// Secrets.
+    pub secrets: Arc<dyn Secrets>,
     /// News.
     pub events: Arc<dyn Events>,
 }

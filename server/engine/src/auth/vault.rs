@@ -87,11 +87,12 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Reads the key file, which is made with one key when it is not there. One key a line, the newest first.
+    /// Reads the key file, one key a line, the newest first. One that is not there is made, if it may be: never where
+    /// there are secrets already, which its keys could not open.
     ///
     /// # Errors
     /// When it cannot be read or made, is open to others, or holds no keys.
-    pub fn open(path: &Path, rng: &mut dyn RngCore) -> Result<Self, KeyError> {
+    pub fn open(path: &Path, make: bool, rng: &mut dyn RngCore) -> Result<Self, KeyError> {
         let failed = |e| KeyError::File(path.to_owned(), e);
         let mut text = Zeroizing::new(String::new());
         match OpenOptions::new().read(true).open(path) {
@@ -102,7 +103,7 @@ impl Vault {
                 }
                 file.read_to_string(&mut text).map_err(failed)?;
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && make => {
                 let mut key = Zeroizing::new([0; KEY]);
                 rng.fill_bytes(&mut *key);
                 *text = format!("{}\n", hex(&*key));
@@ -123,6 +124,12 @@ impl Vault {
             return Err(KeyError::Malformed(path.to_owned(), 1));
         }
         Ok(Self { keys })
+    }
+
+    /// Whether a key is among them.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|k| k.id == id)
     }
 
     /// The key that seals.
@@ -260,10 +267,10 @@ mod tests {
     fn a_secret_opens_as_what_it_was_sealed_as_and_as_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        let vault = Vault::open(&path, &mut rng).unwrap();
+        let vault = Vault::open(&path, true, &mut rng).unwrap();
         let sealed = vault.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
         // Opened by the next start, too.
-        let again = Vault::open(&path, &mut rng).unwrap();
+        let again = Vault::open(&path, true, &mut rng).unwrap();
         assert_eq!(*again.open_secret(DEPLOY, &sealed).unwrap(), b"hunter2");
         for other in [
             As { project: 2, ..DEPLOY },
@@ -318,11 +325,11 @@ mod tests {
     fn a_new_master_key_takes_over_and_the_old_one_opens_until_then() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        let old = Vault::open(&path, &mut rng).unwrap();
+        let old = Vault::open(&path, true, &mut rng).unwrap();
         let sealed = old.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{}\n\n{text}", "7".repeat(64))).unwrap();
-        let both = Vault::open(&path, &mut rng).unwrap();
+        let both = Vault::open(&path, true, &mut rng).unwrap();
         assert_ne!(both.key_id(), old.key_id());
         assert_eq!(*both.open_secret(DEPLOY, &sealed).unwrap(), b"hunter2");
         let renewed = both.renew(&mut rng, DEPLOY, &sealed).unwrap().unwrap();
@@ -332,7 +339,7 @@ mod tests {
             "the secret itself is not touched"
         );
         std::fs::write(&path, "7".repeat(64)).unwrap();
-        let new = Vault::open(&path, &mut rng).unwrap();
+        let new = Vault::open(&path, true, &mut rng).unwrap();
         assert_eq!(*new.open_secret(DEPLOY, &renewed).unwrap(), b"hunter2");
         assert_eq!(
             new.open_secret(DEPLOY, &sealed),
@@ -344,11 +351,11 @@ mod tests {
     fn a_key_file_that_others_read_or_that_is_none_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        Vault::open(&path, &mut rng).unwrap();
+        Vault::open(&path, true, &mut rng).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        assert!(matches!(Vault::open(&path, &mut rng), Err(KeyError::Open(_))));
+        assert!(matches!(Vault::open(&path, true, &mut rng), Err(KeyError::Open(_))));
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
         for (text, line) in [
             ("", 1),
@@ -357,7 +364,7 @@ mod tests {
             (&format!("{}\nxyz\n", "0".repeat(64)), 2),
         ] {
             std::fs::write(&path, text).unwrap();
-            let refused = Vault::open(&path, &mut rng);
+            let refused = Vault::open(&path, true, &mut rng);
             assert!(
                 matches!(refused, Err(KeyError::Malformed(_, n)) if n == line),
                 "{text:?}"

@@ -10,5 +10,6 @@ mod ended;
 pub mod events;
 pub mod plans;
 pub mod queue;
+pub mod secrets;
 pub mod tasks;
 mod waiting;

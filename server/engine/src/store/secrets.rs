@@ -1,9 +1,9 @@
-//! Secrets as they are sealed: by project, or by plan and then before the project's of the same name.
+//! Secrets as they are sealed: of a project, or of one plan.
 //!
-//! **Invariant:** a version is written once; what is read here is of use to nobody without the master key.
+//! **Invariant:** a name is one secret's in its project or plan; what is read here is of use to nobody without the master key.
 
 use super::{Result, Store, Tx, on, on_tx};
-use domain::{PlanId, ProjectId, Timestamp, UserId};
+use domain::{PlanId, ProjectId, SecretId, Timestamp, UserId};
 
 /// A sealed secret; each part as hex.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -32,29 +32,27 @@ pub struct Place {
 /// A secret without its value.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Row {
-    /// Id of the version.
+    /// Its id.
     pub id: i64,
-    /// Project.
-    pub project_id: i64,
     /// Plan, when it is one plan's alone.
     pub plan_id: Option<i64>,
+    /// That plan's name.
+    pub plan: Option<String>,
     /// Name.
     pub name: String,
-    /// Version.
+    /// How often it was set.
     pub n: i64,
-    /// The master key it is under.
-    pub key_id: String,
-    /// Who set it; `None` for the command line.
-    pub created_by: Option<String>,
+    /// Who set it last; `None` for the command line.
+    pub set_by: Option<String>,
     /// When.
-    pub created_at: i64,
+    pub set_at: i64,
     /// When it was last used.
     pub used_at: Option<i64>,
 }
 
-/// A version with what it needs to be opened.
+/// A secret with what it needs to be opened.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Version {
+pub struct Locked {
     /// Its id.
     pub id: i64,
     /// Its project.
@@ -63,45 +61,52 @@ pub struct Version {
     pub plan_id: Option<i64>,
     /// Its name.
     pub name: String,
-    /// Its number.
+    /// How often it was set.
     pub n: i64,
     /// Itself.
     #[sqlx(flatten)]
     pub sealed: Sealed,
 }
 
-const VERSION: &str = "SELECT id, project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext FROM secrets";
+const ROW: &str = "SELECT s.id, s.plan_id, p.name AS plan, s.name, s.n, u.name AS set_by, s.set_at, s.used_at FROM secrets s \
+    LEFT JOIN plans p ON p.id = s.plan_id LEFT JOIN users u ON u.id = s.set_by WHERE s.project_id = $1";
+const LOCKED: &str = "SELECT id, project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext FROM secrets";
 
-/// The newest version of each secret of a project, and of its plans, by name.
+/// All secrets of a project and of its plans, by name.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(store: &Store, project: ProjectId) -> Result<Vec<Row>> {
-    let sql = "SELECT s.id, s.project_id, s.plan_id, s.name, s.n, s.key_id, u.name AS created_by, s.created_at, s.used_at \
-               FROM secrets s LEFT JOIN users u ON u.id = s.created_by WHERE s.project_id = $1 AND NOT EXISTS (\
-               SELECT 1 FROM secrets o WHERE o.project_id = s.project_id AND o.name = s.name AND o.n > s.n \
-               AND COALESCE(o.plan_id, 0) = COALESCE(s.plan_id, 0)) ORDER BY s.name, s.id";
-    Ok(on!(store.db(), p => sqlx::query_as(sql).bind(project.0).fetch_all(p).await?))
+    let sql = format!("{ROW} ORDER BY s.name, s.id");
+    Ok(on!(store.db(), p => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project.0).fetch_all(p).await?))
 }
 
-/// The versions of a secret, the newest first.
+/// One of them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn versions(store: &Store, place: &Place) -> Result<Vec<Version>> {
-    let sql = format!("{VERSION} WHERE project_id = $1 AND COALESCE(plan_id, 0) = $2 AND name = $3 ORDER BY n DESC");
-    let plan = place.plan.map_or(0, |p| p.0);
+pub async fn one(store: &Store, project: ProjectId, id: SecretId) -> Result<Option<Row>> {
+    let sql = format!("{ROW} AND s.id = $2");
     Ok(on!(store.db(), p => {
-        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(place.project.0).bind(plan).bind(place.name.as_str()).fetch_all(p).await?
+        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project.0).bind(id.0).fetch_optional(p).await?
     }))
 }
 
-/// Versions that are not under this master key, some at a time, by id.
+/// One, to be opened.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn under_other_keys(store: &Store, key_id: &str, most: i64) -> Result<Vec<Version>> {
-    let sql = format!("{VERSION} WHERE key_id <> $1 ORDER BY id LIMIT $2");
+pub async fn locked(store: &Store, id: SecretId) -> Result<Option<Locked>> {
+    let sql = format!("{LOCKED} WHERE id = $1");
+    Ok(on!(store.db(), p => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(p).await?))
+}
+
+/// Those that are not under this master key, some at a time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn under_other_keys(store: &Store, key_id: &str, most: i64) -> Result<Vec<Locked>> {
+    let sql = format!("{LOCKED} WHERE key_id <> $1 ORDER BY id LIMIT $2");
     Ok(on!(store.db(), p => {
         sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(key_id).bind(most).fetch_all(p).await?
     }))
@@ -117,74 +122,87 @@ pub async fn keys(store: &Store) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|r| r.0).collect())
 }
 
-/// Writes version `n` and keeps it and the `kept` before it; `false` when that number is taken, so that somebody else has
-/// just set it.
+/// Makes one, sealed as number 1; `None` when the name is in use there.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn put(
+pub async fn insert(
     tx: &mut Tx,
     place: &Place,
+    sealed: &Sealed,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> Result<Option<SecretId>> {
+    let made: Option<(i64,)> = on_tx!(tx, c => {
+        sqlx::query_as(
+            "INSERT INTO secrets (project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext, set_by, set_at) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id",
+        )
+        .bind(place.project.0).bind(place.plan.map(|p| p.0)).bind(place.name.as_str()).bind(sealed.key_id.as_str())
+        .bind(sealed.wrapped_key.as_str()).bind(sealed.nonce.as_str()).bind(sealed.ciphertext.as_str())
+        .bind(by.map(|u| u.0)).bind(now.0).fetch_optional(c).await?
+    });
+    Ok(made.map(|(id,)| SecretId(id)))
+}
+
+/// Sets one anew, sealed as number `n + 1`; `false` when it is not at `n` any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replace(
+    tx: &mut Tx,
+    id: SecretId,
     n: i64,
     sealed: &Sealed,
-    kept: i64,
     by: Option<UserId>,
     now: Timestamp,
 ) -> Result<bool> {
-    let (project, plan) = (place.project.0, place.plan.map(|p| p.0));
-    let made: Option<(i64,)> = on_tx!(tx, c => {
-        sqlx::query_as(
-            "INSERT INTO secrets (project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext, created_by, created_at) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE NOT EXISTS (SELECT 1 FROM secrets WHERE project_id = $1 \
-             AND COALESCE(plan_id, 0) = $11 AND name = $3 AND n >= $4) RETURNING id",
-        )
-        .bind(project).bind(plan).bind(place.name.as_str()).bind(n).bind(sealed.key_id.as_str())
-        .bind(sealed.wrapped_key.as_str()).bind(sealed.nonce.as_str()).bind(sealed.ciphertext.as_str())
-        .bind(by.map(|u| u.0)).bind(now.0).bind(plan.unwrap_or(0)).fetch_optional(c).await?
-    });
-    if made.is_none() {
-        return Ok(false);
-    }
-    on_tx!(tx, c => {
-        sqlx::query("DELETE FROM secrets WHERE project_id = $1 AND COALESCE(plan_id, 0) = $2 AND name = $3 AND n < $4")
-            .bind(project).bind(plan.unwrap_or(0)).bind(place.name.as_str()).bind(n - kept).execute(c).await?;
-    });
-    Ok(true)
-}
-
-/// Puts a version under another master key; `false` when it was gone, or was not under `from` any more.
-///
-/// # Errors
-/// When the database fails.
-pub async fn rewrap(tx: &mut Tx, id: i64, from: &str, sealed: &Sealed) -> Result<bool> {
     let row: Option<(i64,)> = on_tx!(tx, c => {
-        sqlx::query_as("UPDATE secrets SET key_id = $3, wrapped_key = $4 WHERE id = $1 AND key_id = $2 RETURNING id")
-            .bind(id).bind(from).bind(sealed.key_id.as_str()).bind(sealed.wrapped_key.as_str()).fetch_optional(c).await?
+        sqlx::query_as(
+            "UPDATE secrets SET n = n + 1, key_id = $3, wrapped_key = $4, nonce = $5, ciphertext = $6, set_by = $7, set_at = $8 \
+             WHERE id = $1 AND n = $2 RETURNING id",
+        )
+        .bind(id.0).bind(n).bind(sealed.key_id.as_str()).bind(sealed.wrapped_key.as_str()).bind(sealed.nonce.as_str())
+        .bind(sealed.ciphertext.as_str()).bind(by.map(|u| u.0)).bind(now.0).fetch_optional(c).await?
     });
     Ok(row.is_some())
 }
 
-/// Notes that a version was used.
+/// Puts one under another master key; `false` when it was gone, or set anew.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn touch(tx: &mut Tx, id: i64, now: Timestamp) -> Result<()> {
+pub async fn rewrap(tx: &mut Tx, from: &Locked, sealed: &Sealed) -> Result<bool> {
+    let row: Option<(i64,)> = on_tx!(tx, c => {
+        sqlx::query_as(
+            "UPDATE secrets SET key_id = $4, wrapped_key = $5 WHERE id = $1 AND n = $2 AND key_id = $3 RETURNING id",
+        )
+        .bind(from.id).bind(from.n).bind(from.sealed.key_id.as_str()).bind(sealed.key_id.as_str())
+        .bind(sealed.wrapped_key.as_str()).fetch_optional(c).await?
+    });
+    Ok(row.is_some())
+}
+
+/// Notes that one was used.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch(tx: &mut Tx, id: SecretId, now: Timestamp) -> Result<()> {
     on_tx!(tx, c => {
         sqlx::query("UPDATE secrets SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)")
-            .bind(id).bind(now.0).execute(c).await?;
+            .bind(id.0).bind(now.0).execute(c).await?;
     });
     Ok(())
 }
 
-/// Removes a secret with all its versions; `false` when there was none.
+/// Removes one; its name, or `None` when there was none.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove(tx: &mut Tx, place: &Place) -> Result<bool> {
-    let plan = place.plan.map_or(0, |p| p.0);
-    let rows: Vec<(i64,)> = on_tx!(tx, c => {
-        sqlx::query_as("DELETE FROM secrets WHERE project_id = $1 AND COALESCE(plan_id, 0) = $2 AND name = $3 RETURNING id")
-            .bind(place.project.0).bind(plan).bind(place.name.as_str()).fetch_all(c).await?
+pub async fn remove(tx: &mut Tx, project: ProjectId, id: SecretId) -> Result<Option<String>> {
+    let row: Option<(String,)> = on_tx!(tx, c => {
+        sqlx::query_as("DELETE FROM secrets WHERE project_id = $1 AND id = $2 RETURNING name")
+            .bind(project.0).bind(id.0).fetch_optional(c).await?
     });
-    Ok(!rows.is_empty())
+    Ok(row.map(|(name,)| name))
 }

@@ -12,6 +12,7 @@ mod plans;
 mod queue;
 mod range;
 mod reference;
+mod secrets;
 mod steps;
 mod tasks;
 mod tokens;
@@ -47,6 +48,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         me::endpoints(),
         users::endpoints(),
         tokens::endpoints(),
+        secrets::endpoints(),
     ]
     .concat()
 }

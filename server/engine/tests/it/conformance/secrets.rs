@@ -1,21 +1,23 @@
-//! Secrets: versions, whose they are, and what becomes of old ones.
+//! Secrets: whose they are, and that nobody's setting is lost.
 
 use super::{NOW, later, plan, write};
 use crate::support::{Database, on_both};
-use domain::ProjectId;
+use domain::{ProjectId, SecretId};
 use engine::store::Store;
 use engine::store::secrets::{self, Place, Sealed};
 use futures::FutureExt;
 
+const PROJECT: ProjectId = ProjectId(1);
+
 on_both!(
-    a_secret_has_versions_of_which_some_are_kept,
+    a_secret_is_set_again_by_whoever_knows_how_often_it_was,
     a_plans_secret_is_not_the_projects,
     secrets_move_to_another_master_key_one_by_one,
 );
 
 fn place(name: &str) -> Place {
     Place {
-        project: ProjectId(1),
+        project: PROJECT,
         plan: None,
         name: name.into(),
     }
@@ -30,94 +32,90 @@ fn sealed(key: &str, text: &str) -> Sealed {
     }
 }
 
-async fn put(store: &Store, place: &Place, n: i64, text: &str, kept: i64) -> bool {
-    let (place, sealed) = (place.clone(), sealed("k1", text));
+async fn insert(store: &Store, place: Place, text: &'static str) -> Option<SecretId> {
     write(store, move |tx| {
-        let (place, sealed) = (place.clone(), sealed.clone());
-        async move { secrets::put(tx, &place, n, &sealed, kept, None, NOW).await }.boxed()
+        let place = place.clone();
+        async move { secrets::insert(tx, &place, &sealed("k1", text), None, NOW).await }.boxed()
     })
     .await
 }
 
-async fn versions(store: &Store, place: &Place) -> Vec<(i64, String)> {
-    let all = secrets::versions(store, place).await.unwrap();
-    all.into_iter().map(|v| (v.n, v.sealed.ciphertext)).collect()
+async fn text(store: &Store, id: SecretId) -> (i64, String) {
+    let found = secrets::locked(store, id).await.unwrap().unwrap();
+    (found.n, found.sealed.ciphertext)
 }
 
-async fn a_secret_has_versions_of_which_some_are_kept(database: Database) {
+async fn a_secret_is_set_again_by_whoever_knows_how_often_it_was(database: Database) {
     let store = database.open().await;
-    let key = place("KEY");
-    assert!(put(&store, &key, 1, "one", 1).await);
-    assert!(put(&store, &key, 2, "two", 1).await);
-    assert!(!put(&store, &key, 2, "other", 1).await, "somebody was faster");
-    assert!(!put(&store, &key, 1, "old", 1).await, "a version comes once");
-    assert!(put(&store, &key, 3, "three", 1).await);
-    assert_eq!(versions(&store, &key).await, [(3, "three".into()), (2, "two".into())]);
-    assert!(put(&store, &key, 4, "four", 0).await);
-    assert_eq!(versions(&store, &key).await, [(4, "four".into())]);
-
-    let id = secrets::list(&store, ProjectId(1)).await.unwrap()[0].id;
+    let id = insert(&store, place("KEY"), "one").await.unwrap();
+    assert_eq!(insert(&store, place("KEY"), "other").await, None, "the name is in use");
+    for (n, text, done) in [(1, "two", true), (1, "late", false), (2, "three", true)] {
+        let replaced = write(&store, move |tx| {
+            async move { secrets::replace(tx, id, n, &sealed("k1", text), None, later(n)).await }.boxed()
+        });
+        assert_eq!(replaced.await, done, "{text}");
+    }
+    assert_eq!(text(&store, id).await, (3, "three".into()));
     for at in [later(5), NOW] {
         write(&store, move |tx| {
             async move { secrets::touch(tx, id, at).await }.boxed()
         })
         .await;
     }
-    let listed = secrets::list(&store, ProjectId(1)).await.unwrap();
-    assert_eq!(
-        (listed.len(), listed[0].n, listed[0].used_at),
-        (1, 4, Some(later(5).0)),
-        "time goes on"
-    );
-    for gone in [true, false] {
-        let key = key.clone();
+    let row = secrets::one(&store, PROJECT, id).await.unwrap().unwrap();
+    assert_eq!((row.n, row.set_at, row.used_at), (3, later(2).0, Some(later(5).0)));
+    for name in [Some("KEY".to_owned()), None] {
         let removed = write(&store, move |tx| {
-            let key = key.clone();
-            async move { secrets::remove(tx, &key).await }.boxed()
+            async move { secrets::remove(tx, PROJECT, id).await }.boxed()
         });
-        assert_eq!(removed.await, gone);
+        assert_eq!(removed.await, name);
     }
-    assert!(versions(&store, &key).await.is_empty());
+    assert_eq!(secrets::one(&store, PROJECT, id).await.unwrap(), None);
 }
 
 async fn a_plans_secret_is_not_the_projects(database: Database) {
     let store = database.open().await;
-    let id = plan(&store, "name: one\nsteps:\n  - run: true\n").await.id;
-    let (of_all, own) = (
-        place("KEY"),
-        Place {
-            plan: Some(id),
-            ..place("KEY")
-        },
+    let of = plan(&store, "name: one\nsteps:\n  - run: true\n").await.id;
+    let own = Place {
+        plan: Some(of),
+        ..place("KEY")
+    };
+    let all = insert(&store, place("KEY"), "all").await.unwrap();
+    let one = insert(&store, own.clone(), "own").await.unwrap();
+    assert_eq!(insert(&store, own, "again").await, None);
+    assert_eq!(
+        (text(&store, all).await.1, text(&store, one).await.1),
+        ("all".into(), "own".into())
     );
-    assert!(put(&store, &of_all, 1, "all", 0).await);
-    assert!(put(&store, &own, 1, "own", 0).await);
-    assert!(put(&store, &own, 2, "own again", 0).await);
-    assert_eq!(versions(&store, &of_all).await, [(1, "all".into())]);
-    assert_eq!(versions(&store, &own).await, [(2, "own again".into())]);
-    let listed = secrets::list(&store, ProjectId(1)).await.unwrap();
-    let listed: Vec<_> = listed.iter().map(|s| (s.plan_id, s.n)).collect();
-    assert_eq!(listed, [(None, 1), (Some(id.0), 2)]);
+    let listed = secrets::list(&store, PROJECT).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|s| (s.id, s.plan.as_deref())).collect();
+    assert_eq!(listed, [(all.0, None), (one.0, Some("one"))]);
+    assert_eq!(
+        secrets::one(&store, ProjectId(2), all).await.unwrap(),
+        None,
+        "another project's"
+    );
 }
 
 async fn secrets_move_to_another_master_key_one_by_one(database: Database) {
     let store = database.open().await;
     for name in ["A", "B", "C"] {
-        assert!(put(&store, &place(name), 1, name, 0).await);
+        insert(&store, place(name), "text").await.unwrap();
     }
     let old = secrets::under_other_keys(&store, "k2", 2).await.unwrap();
     assert_eq!(old.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-    let id = old[0].id;
     for moved in [true, false] {
+        let from = old[0].clone();
         let done = write(&store, move |tx| {
-            async move { secrets::rewrap(tx, id, "k1", &sealed("k2", "ignored")).await }.boxed()
+            let from = from.clone();
+            async move { secrets::rewrap(tx, &from, &sealed("k2", "ignored")).await }.boxed()
         });
         assert_eq!(done.await, moved, "once");
     }
     assert_eq!(secrets::keys(&store).await.unwrap(), ["k1", "k2"]);
-    let a = secrets::versions(&store, &place("A")).await.unwrap().remove(0);
+    let a = secrets::locked(&store, SecretId(old[0].id)).await.unwrap().unwrap();
     assert_eq!(
         (a.sealed.wrapped_key.as_str(), a.sealed.ciphertext.as_str()),
-        ("k2-wrapped", "A")
+        ("k2-wrapped", "text")
     );
 }
