@@ -78,6 +78,38 @@ async fn a_start_sweeps_what_an_earlier_life_left_and_nothing_of_others() {
     assert_eq!(other.sweep(&[]).await, Ok(2));
 }
 
+/// An engine that was killed may believe for ever that a container is in a network.
+#[tokio::test]
+async fn a_network_that_something_is_said_to_be_in_is_swept_too() {
+    let Some(engine) = engine() else { return };
+    let api = engine.api().await;
+    let network = NetworkCreateRequest {
+        name: format!("caracal-held-{}", std::process::id()),
+        labels: Some(labels("held")),
+        ..NetworkCreateRequest::default()
+    };
+    let network = api.create_network(network).await.unwrap().id;
+    let body = ContainerCreateBody {
+        image: Some(IMAGE.into()),
+        cmd: Some(vec!["sleep".into(), "1000".into()]),
+        host_config: Some(bollard::models::HostConfig {
+            network_mode: Some(network.clone()),
+            ..Default::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let strange = api.create_container(None, body).await.unwrap().id;
+    api.start_container(&strange, None).await.unwrap();
+    assert!(api.remove_network(&network).await.is_err(), "the engine keeps it");
+    assert_eq!(engine.executor("held").sweep(&[]).await, Ok(1));
+    assert_eq!(engine.left("held").await, Vec::<String>::new());
+    assert!(api.inspect_container(&strange, None).await.is_ok(), "it is not ours");
+    let force = bollard::query_parameters::RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .build();
+    api.remove_container(&strange, Some(force)).await.unwrap();
+}
+
 /// What an agent asked for in its last instant may come up when the next one has looked already.
 #[tokio::test]
 async fn what_comes_up_after_the_sweep_is_swept_later_and_nothing_that_is_in_use() {

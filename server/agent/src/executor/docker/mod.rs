@@ -208,7 +208,12 @@ impl DockerExecutor {
         let containers = self.reaper.sweep(engine, &self.settings.owner).await?;
         let later = self.reaper.sweep_later(engine.clone(), self.settings.owner.clone());
         *self.sweeping.lock().unwrap_or_else(PoisonError::into_inner) = Some(later);
-        let networks = self.networks.remove_unknown(engine, &self.settings.owner).await?;
+        let networks = self.networks.remove_unknown(engine, &self.settings.owner).await;
+        // One that cannot be removed is in nobody's way: the slot's next job uses it.
+        let networks = networks.unwrap_or_else(|e| {
+            tracing::warn!("{e}");
+            0
+        });
         if let Some(yard) = self.yard(engine).await? {
             let homes = kept.iter().filter_map(|left| match left {
                 Left::Inside(kept) => Some(kept.place.home().to_owned()),

@@ -5,7 +5,7 @@
 use super::client::{Engine, fault, status};
 use super::names::Owner;
 use crate::executor::ExecError;
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{NetworkCreateRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,10 +76,35 @@ async fn remove(engine: &Engine, owner: &Owner, keep: impl Fn(&str) -> bool) -> 
         match engine.api.remove_network(&id).await {
             Ok(()) => removed += 1,
             Err(e) if status(&e) == Some(404) => {}
-            Err(e) => return Err(fault(&format!("The network {name} could not be removed"), &e)),
+            // An engine that was killed remembers containers in it that are gone.
+            Err(_) => {
+                emptied(engine, &id).await;
+                let again = engine.api.remove_network(&id).await;
+                again.map_err(|e| fault(&format!("The network {name} could not be removed"), &e))?;
+                removed += 1;
+            }
         }
     }
     Ok(removed)
+}
+
+/// Takes out of a network whatever is said to be in it.
+async fn emptied(engine: &Engine, id: &str) {
+    let found = engine.api.inspect_network(id, None).await.ok();
+    let inside = found.and_then(|n| n.containers).unwrap_or_default();
+    for (container, endpoint) in inside {
+        // One that is gone has no id any more, and is known by its name.
+        let container = endpoint
+            .name
+            .filter(|_| container.starts_with("ep-"))
+            .unwrap_or(container);
+        let request = NetworkDisconnectRequest {
+            container,
+            force: Some(true),
+        };
+        // What stays in keeps the network, which is told.
+        let _ = engine.api.disconnect_network(id, request).await;
+    }
 }
 
 async fn ids(engine: &Engine, owner: &Owner) -> Result<Vec<(String, String)>, ExecError> {
