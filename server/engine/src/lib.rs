@@ -12,3 +12,4 @@ pub mod scheduler;
 pub mod services;
 pub mod space;
 pub mod store;
+pub mod triggers;
