@@ -41,7 +41,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
 
 /// The engine's modules, lowest rank first. A module may use lower ranks, never its neighbours nor anything above.
 const ENGINE: &[&[&str]] = &[
-    &["clock", "space"],
+    &["clock", "space", "outgoing"],
     &["store"],
     &["auth", "console"],
     &["queue"],
