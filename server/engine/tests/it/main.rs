@@ -17,3 +17,4 @@ mod retries;
 mod source;
 mod store;
 mod support;
+mod webhooks;
