@@ -191,14 +191,13 @@ impl Engine {
     }
 }
 
-/// The master keys: all that secrets are under must be there.
+/// The master keys: all that secrets are under must be there. A new one, made where they are missing, would hide that.
 async fn keys(store: &Store, path: PathBuf) -> Result<Vault, StartError> {
-    let needed = crate::store::secrets::keys(store).await?;
-    let missing = |needed: &[String]| needed.first().cloned().unwrap_or_default();
+    let mut needed = crate::store::secrets::keys(store).await?;
     if !needed.is_empty() && !path.exists() {
-        return Err(StartError::NoKey(missing(&needed), path));
+        return Err(StartError::NoKey(needed.remove(0), path));
     }
-    let vault = Vault::open(&path, needed.is_empty(), &mut rand::rng())?;
+    let vault = Vault::open(&path, &mut rand::rng())?;
     match needed.into_iter().find(|id| !vault.has(id)) {
         Some(id) => Err(StartError::NoKey(id, path)),
         None => Ok(vault),

@@ -58,39 +58,24 @@ impl Compared {
     #[must_use]
     pub fn words(&self) -> String {
         let Self { key, wanted, .. } = self;
-        let subject = match self.found.as_slice() {
-            [] => format!("there is no {key}: it"),
-            [one] if one.is_empty() => format!("{key} is empty: it"),
-            [one] if self.count == 1 => format!("{key} `{one}`"),
-            [first, ..] => format!("none of {} values of {key} (the first is `{first}`)", self.count),
+        // Whether one of the values fits, of which `!=` is the opposite.
+        let fits = self.holds == (self.op != Op::Unequal);
+        let subject = match (self.count, self.found.first()) {
+            (0, _) | (_, None) => format!("there is no {key}: it"),
+            (1, Some(one)) if one.is_empty() => format!("{key} is empty: it"),
+            (1, Some(one)) => format!("{key} `{one}`"),
+            (n, Some(_)) if fits => format!("one of {n} values of {key}"),
+            (n, Some(first)) => format!("none of {n} values of {key} (the first is `{first}`)"),
         };
-        let many = self.count > 1;
-        // Of many values one is enough to be equal, and all must be unequal.
-        match (self.op, self.holds) {
-            (Op::Equal, true) | (Op::Unequal, false) if many => {
-                format!(
-                    "one of {} values of {key} {} `{wanted}`",
-                    self.count,
-                    verb(wanted, true)
-                )
-            }
-            (Op::Found, true) if many => format!("`{wanted}` is found in one of {} values of {key}", self.count),
-            (Op::Equal, false) | (Op::Unequal, true) if many => format!("{subject} {} `{wanted}`", verb(wanted, true)),
-            (Op::Found, false) if many => format!("{subject} contains `{wanted}`"),
-            (Op::Equal, holds) => format!("{subject} {} `{wanted}`", verb(wanted, holds)),
-            (Op::Unequal, holds) => format!("{subject} {} `{wanted}`", verb(wanted, !holds)),
-            (Op::Found, true) => format!("{subject} contains `{wanted}`"),
-            (Op::Found, false) => format!("{subject} does not contain `{wanted}`"),
-        }
-    }
-}
-
-fn verb(wanted: &str, holds: bool) -> &'static str {
-    match (glob::is_glob(wanted), holds) {
-        (true, true) => "matches",
-        (true, false) => "does not match",
-        (false, true) => "is",
-        (false, false) => "is not",
+        let verb = match (self.op, glob::is_glob(wanted), fits || self.count > 1) {
+            (Op::Found, _, true) => "contains",
+            (Op::Found, _, false) => "does not contain",
+            (_, true, true) => "matches",
+            (_, true, false) => "does not match",
+            (_, false, true) => "is",
+            (_, false, false) => "is not",
+        };
+        format!("{subject} {verb} `{wanted}`")
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an event of which we know nothing is told under its own name, never as another.
 
-use super::{Event, changed, is_nothing, named, needed, text};
+use super::{Event, changed, needed, pushed, text};
 use serde_json::Value;
 
 /// Reads one by its name.
@@ -24,28 +24,17 @@ pub(super) fn read(name: &str, p: &Value) -> Result<Event, String> {
 }
 
 fn push(p: &Value) -> Result<Event, String> {
-    let name = needed(p, "/ref", "push")?;
-    let after = needed(p, "/after", "push")?;
-    let (branch, tag) = named(&name);
-    let kind = match (&tag, is_nothing(&after)) {
-        (_, true) => "delete",
-        (Some(_), false) => "tag",
-        (None, false) => "push",
-    };
+    let pushed = pushed(p)?;
     let pusher = || {
         text(p, "/pusher/login")
             .or_else(|| text(p, "/pusher/username"))
             .or_else(|| text(p, "/pusher/name"))
     };
     Ok(Event {
-        kind: kind.into(),
-        branch,
-        tag,
-        revision: (!is_nothing(&after)).then_some(after),
         message: text(p, "/head_commit/message"),
         author: text(p, "/sender/login").or_else(pusher),
         paths: changed(p.get("commits")),
-        ..Event::default()
+        ..pushed
     })
 }
 

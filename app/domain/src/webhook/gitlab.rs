@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** as for GitHub's; the words for what happened are GitHub's, which most people know.
 
-use super::{Event, changed, is_nothing, named, needed, text};
+use super::{Event, changed, needed, pushed, text};
 use serde_json::Value;
 
 /// Reads one by the kind that its payload names.
@@ -29,16 +29,9 @@ pub(super) fn read(p: &Value) -> Result<Event, String> {
 }
 
 fn push(p: &Value) -> Result<Event, String> {
-    let name = needed(p, "/ref", "push")?;
-    let after = needed(p, "/after", "push")?;
-    let (branch, tag) = named(&name);
-    let kind = match (&tag, is_nothing(&after)) {
-        (_, true) => "delete",
-        (Some(_), false) => "tag",
-        (None, false) => "push",
-    };
+    let pushed = pushed(p)?;
     // Of an annotated tag `after` is the tag's own object.
-    let revision = text(p, "/checkout_sha").or(Some(after)).filter(|r| !is_nothing(r));
+    let revision = text(p, "/checkout_sha").or_else(|| pushed.revision.clone());
     let commits = p.get("commits");
     let all = commits.and_then(Value::as_array).into_iter().flatten();
     let last = all
@@ -46,13 +39,10 @@ fn push(p: &Value) -> Result<Event, String> {
         .find(|c| c.get("id").and_then(Value::as_str) == revision.as_deref())
         .or_else(|| all.last());
     Ok(Event {
-        kind: kind.into(),
-        branch,
-        tag,
         message: last.and_then(|c| text(c, "/message")),
         revision,
         paths: changed(commits),
-        ..Event::default()
+        ..pushed
     })
 }
 

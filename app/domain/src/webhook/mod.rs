@@ -132,18 +132,25 @@ impl Facts for Event {
     }
 }
 
-/// A branch or a tag from a full name of a ref.
-fn named(name: &str) -> (Option<String>, Option<String>) {
-    match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/")) {
-        (Some(branch), _) => (Some(branch.to_owned()), None),
-        (_, Some(tag)) => (None, Some(tag.to_owned())),
-        (None, None) => (Some(name.to_owned()), None),
-    }
-}
-
-/// Whether a revision is the one of nothing: the other side of a ref that was made or removed.
-fn is_nothing(revision: &str) -> bool {
-    revision.is_empty() || revision.bytes().all(|b| b == b'0')
+/// What every forge says of a push alike: which ref it moved, and to where.
+fn pushed(p: &Value) -> Result<Event, String> {
+    let name = needed(p, "/ref", "push")?;
+    // Zeros are the other side of a ref that was made or removed.
+    let revision = Some(needed(p, "/after", "push")?).filter(|r| !r.bytes().all(|b| b == b'0'));
+    let tag = name.strip_prefix("refs/tags/").map(str::to_owned);
+    let branch = name.strip_prefix("refs/heads/").unwrap_or(&name);
+    let kind = match (&tag, &revision) {
+        (_, None) => "delete",
+        (Some(_), Some(_)) => "tag",
+        (None, Some(_)) => "push",
+    };
+    Ok(Event {
+        kind: kind.into(),
+        branch: tag.is_none().then(|| branch.to_owned()),
+        tag,
+        revision,
+        ..Event::default()
+    })
 }
 
 /// A text somewhere in a payload, by JSON Pointer (RFC 6901); an empty one counts as none.

@@ -95,6 +95,17 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Bytes from hex; `None` when it is none.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |d: u8| char::from(d).to_digit(16);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 /// The bytes as one big-endian number, in base 62, with leading zeros to `width` digits.
 fn base62(bytes: &[u8], width: usize) -> String {
     let mut number = bytes.to_vec();
@@ -129,6 +140,10 @@ mod tests {
     fn known_answers() {
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         assert_eq!(base62(&[0, 0], 3), "000");
+        assert_eq!(unhex("00fFa9"), Some(vec![0, 255, 169]));
+        for bad in ["0", "+1", "0x", "é"] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
         assert_eq!(base62(&[0xFF; 32], BODY).len(), BODY);
         assert_eq!(base62(&62u32.to_be_bytes(), 4), "0010");
         assert_eq!(

@@ -4,7 +4,7 @@
 //! **Invariant:** what is sealed opens only as what it was sealed as: project, plan, name and version are authenticated with
 //! it, so rows that were swapped do not open. No key and no secret is ever shown by `Debug`.
 
-use super::secret::hex;
+use super::secret::{hex, unhex};
 use crate::store::secrets::Sealed;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -21,8 +21,6 @@ use zeroize::Zeroizing;
 const KEY: usize = 32;
 /// Bytes of a nonce.
 const NONCE: usize = 24;
-/// Most bytes of a secret.
-pub const MOST: usize = 64 * 1024;
 
 /// What a secret is sealed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +45,7 @@ impl As<'_> {
 
 /// Why a secret does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Locked {
+pub enum Shut {
     /// Its master key is not here.
     #[error("the master key {0} is not in the key file; restore the file that belongs to this database")]
     NoKey(String),
@@ -87,12 +85,11 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Reads the key file, one key a line, the newest first. One that is not there is made, if it may be: never where
-    /// there are secrets already, which its keys could not open.
+    /// Reads the key file, one key a line, the newest first. One that is not there is made.
     ///
     /// # Errors
     /// When it cannot be read or made, is open to others, or holds no keys.
-    pub fn open(path: &Path, make: bool, rng: &mut dyn RngCore) -> Result<Self, KeyError> {
+    pub fn open(path: &Path, rng: &mut dyn RngCore) -> Result<Self, KeyError> {
         let failed = |e| KeyError::File(path.to_owned(), e);
         let mut text = Zeroizing::new(String::new());
         match OpenOptions::new().read(true).open(path) {
@@ -103,7 +100,7 @@ impl Vault {
                 }
                 file.read_to_string(&mut text).map_err(failed)?;
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound && make => {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let mut key = Zeroizing::new([0; KEY]);
                 rng.fill_bytes(&mut *key);
                 *text = format!("{}\n", hex(&*key));
@@ -157,21 +154,21 @@ impl Vault {
     ///
     /// # Errors
     /// When its key is not here, or it is not what it is taken for.
-    pub fn open_secret(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, Locked> {
+    pub fn open_secret(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, Shut> {
         let key = self.unwrap(what, sealed)?;
         let (nonce, text) = (unhex(&sealed.nonce), unhex(&sealed.ciphertext));
         let (Some(nonce), Some(text)) = (nonce.filter(|n| n.len() == NONCE), text) else {
-            return Err(Locked::Changed);
+            return Err(Shut::Changed);
         };
         let plain = cipher(&key).decrypt(XNonce::from_slice(&nonce), payload(&text, &what.bytes()));
-        plain.map(Zeroizing::new).map_err(|_| Locked::Changed)
+        plain.map(Zeroizing::new).map_err(|_| Shut::Changed)
     }
 
     /// The same secret below the newest master key; `None` when it is there already.
     ///
     /// # Errors
     /// As for opening it.
-    pub fn renew(&self, rng: &mut dyn RngCore, what: As<'_>, sealed: &Sealed) -> Result<Option<Sealed>, Locked> {
+    pub fn renew(&self, rng: &mut dyn RngCore, what: As<'_>, sealed: &Sealed) -> Result<Option<Sealed>, Shut> {
         let Some(master) = self.keys.first().filter(|k| k.id != sealed.key_id) else {
             return Ok(None);
         };
@@ -183,18 +180,18 @@ impl Vault {
         }))
     }
 
-    fn unwrap(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<[u8; KEY]>, Locked> {
+    fn unwrap(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<[u8; KEY]>, Shut> {
         let master = self.keys.iter().find(|k| k.id == sealed.key_id);
-        let master = master.ok_or_else(|| Locked::NoKey(sealed.key_id.clone()))?;
+        let master = master.ok_or_else(|| Shut::NoKey(sealed.key_id.clone()))?;
         let wrapped = unhex(&sealed.wrapped_key)
             .filter(|w| w.len() > NONCE)
-            .ok_or(Locked::Changed)?;
+            .ok_or(Shut::Changed)?;
         let (nonce, text) = wrapped.split_at(NONCE);
         let plain = cipher(&master.key).decrypt(XNonce::from_slice(nonce), payload(text, &what.bytes()));
-        let plain = Zeroizing::new(plain.map_err(|_| Locked::Changed)?);
+        let plain = Zeroizing::new(plain.map_err(|_| Shut::Changed)?);
         let mut key = Zeroizing::new([0; KEY]);
         if plain.len() != KEY {
-            return Err(Locked::Changed);
+            return Err(Shut::Changed);
         }
         key.copy_from_slice(&plain);
         Ok(key)
@@ -236,17 +233,6 @@ fn payload<'a>(msg: &'a [u8], aad: &'a [u8]) -> Payload<'a, 'a> {
     Payload { msg, aad }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let pairs = digits.chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair)
-            .ok()
-            .filter(|p| p.len() == 2 && !p.starts_with('+'))?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    pairs.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,10 +253,10 @@ mod tests {
     fn a_secret_opens_as_what_it_was_sealed_as_and_as_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        let vault = Vault::open(&path, true, &mut rng).unwrap();
+        let vault = Vault::open(&path, &mut rng).unwrap();
         let sealed = vault.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
         // Opened by the next start, too.
-        let again = Vault::open(&path, true, &mut rng).unwrap();
+        let again = Vault::open(&path, &mut rng).unwrap();
         assert_eq!(*again.open_secret(DEPLOY, &sealed).unwrap(), b"hunter2");
         for other in [
             As { project: 2, ..DEPLOY },
@@ -284,7 +270,7 @@ mod tests {
             },
             As { version: 2, ..DEPLOY },
         ] {
-            assert_eq!(vault.open_secret(other, &sealed), Err(Locked::Changed), "{other:?}");
+            assert_eq!(vault.open_secret(other, &sealed), Err(Shut::Changed), "{other:?}");
         }
         let flip = |text: &str, at: usize| {
             let digit = if &text[at..=at] == "0" { "1" } else { "0" };
@@ -316,7 +302,7 @@ mod tests {
                 ..sealed.clone()
             },
         ] {
-            assert_eq!(vault.open_secret(DEPLOY, &changed), Err(Locked::Changed));
+            assert_eq!(vault.open_secret(DEPLOY, &changed), Err(Shut::Changed));
         }
         assert!(!format!("{vault:?}{sealed:?}").contains("hunter2"));
     }
@@ -325,11 +311,11 @@ mod tests {
     fn a_new_master_key_takes_over_and_the_old_one_opens_until_then() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        let old = Vault::open(&path, true, &mut rng).unwrap();
+        let old = Vault::open(&path, &mut rng).unwrap();
         let sealed = old.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{}\n\n{text}", "7".repeat(64))).unwrap();
-        let both = Vault::open(&path, true, &mut rng).unwrap();
+        let both = Vault::open(&path, &mut rng).unwrap();
         assert_ne!(both.key_id(), old.key_id());
         assert_eq!(*both.open_secret(DEPLOY, &sealed).unwrap(), b"hunter2");
         let renewed = both.renew(&mut rng, DEPLOY, &sealed).unwrap().unwrap();
@@ -339,23 +325,20 @@ mod tests {
             "the secret itself is not touched"
         );
         std::fs::write(&path, "7".repeat(64)).unwrap();
-        let new = Vault::open(&path, true, &mut rng).unwrap();
+        let new = Vault::open(&path, &mut rng).unwrap();
         assert_eq!(*new.open_secret(DEPLOY, &renewed).unwrap(), b"hunter2");
-        assert_eq!(
-            new.open_secret(DEPLOY, &sealed),
-            Err(Locked::NoKey(old.key_id().into()))
-        );
+        assert_eq!(new.open_secret(DEPLOY, &sealed), Err(Shut::NoKey(old.key_id().into())));
     }
 
     #[test]
     fn a_key_file_that_others_read_or_that_is_none_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
-        Vault::open(&path, true, &mut rng).unwrap();
+        Vault::open(&path, &mut rng).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        assert!(matches!(Vault::open(&path, true, &mut rng), Err(KeyError::Open(_))));
+        assert!(matches!(Vault::open(&path, &mut rng), Err(KeyError::Open(_))));
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
         for (text, line) in [
             ("", 1),
@@ -364,7 +347,7 @@ mod tests {
             (&format!("{}\nxyz\n", "0".repeat(64)), 2),
         ] {
             std::fs::write(&path, text).unwrap();
-            let refused = Vault::open(&path, true, &mut rng);
+            let refused = Vault::open(&path, &mut rng);
             assert!(
                 matches!(refused, Err(KeyError::Malformed(_, n)) if n == line),
                 "{text:?}"

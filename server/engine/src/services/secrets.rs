@@ -1,7 +1,6 @@
-//! Secrets: `domain::ports::Secrets`, and their opening for those parts of the engine that need one.
+//! Secrets: `domain::ports::Secrets`.
 //!
-//! **Invariant:** a value is sealed before it is in any write, and opened only for use; every setting, use by a person's
-//! deed, and removal is audited without it.
+//! **Invariant:** a value is sealed before it is in any write; every setting and removal is audited without it.
 
 use crate::auth::vault::{As, Vault};
 use crate::clock::SharedClock;

@@ -4,6 +4,7 @@
 //! **Invariant:** what is signed are the bytes as they came; signatures are compared in a time that tells nothing; with no
 //! secret nothing is believed.
 
+use crate::auth::secret::unhex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
@@ -122,7 +123,8 @@ fn first(scheme: &'static str, secrets: &[&str], fits: impl Fn(&str) -> bool) ->
 
 fn by_hex(scheme: &'static str, value: &str, body: &[u8], secrets: &[&str]) -> Result<Proof, Refused> {
     let digits = value.strip_prefix("sha256=").unwrap_or(value);
-    let given = unhex(digits).ok_or(Refused::Malformed)?;
+    let given: Option<[u8; 32]> = unhex(digits).and_then(|bytes| bytes.try_into().ok());
+    let given = given.ok_or(Refused::Malformed)?;
     first(scheme, secrets, |secret| {
         mac(secret.as_bytes(), &[body]).is_some_and(|own| own.ct_eq(&given).into())
     })
@@ -177,18 +179,6 @@ fn standard(headers: Headers<'_>, body: &[u8], secrets: &[&str], now: Timestamp)
             Err(Refused::Stale)
         }
     }))
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
