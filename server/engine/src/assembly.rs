@@ -75,7 +75,7 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// A master key is missing.
-    #[error("the database holds secrets under the master key {0}, which is not in {file}; put that file back, or remove these secrets", file = .1.display())]
+    #[error("the database holds secrets under the master key {0}, which is not in {file}; put back the file that belongs to this database", file = .1.display())]
     NoKey(String, PathBuf),
     /// The first write.
     #[error("the database cannot be written: {0}")]

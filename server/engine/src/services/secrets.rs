@@ -144,6 +144,7 @@ impl Secrets for SecretsService {
         authorize(viewer, Action::Write, Scope::default_project(&format!("secret {id}")))?;
         checked(None, &wish.value)?;
         let row = self.found(id).await?;
+        let present = row.n;
         let place = Place {
             project: ProjectId::DEFAULT,
             plan: row.plan_id.map(PlanId),
@@ -160,7 +161,7 @@ impl Secrets for SecretsService {
                     if !secrets::replace(tx, id, n, &sealed, by, now).await? {
                         let name = &place.name;
                         let why = format!(
-                            "The secret `{name}` has been set by somebody else since you read it. Read it again."
+                            "The secret `{name}` is not at version {n}: it was at {present} just now. Nothing was set. Read it again."
                         );
                         return Err(Error::Conflict(why).into());
                     }
