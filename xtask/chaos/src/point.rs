@@ -17,6 +17,8 @@ use crate::workload::Work;
 const VARIABLE: &str = "CARACAL_FAILPOINTS";
 /// How long a process may take to get there.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it waits for what seems to run before it asks for more.
+const MORE: Duration = Duration::from_secs(6);
 /// Most often that a point is passed before it kills.
 const TIMES: u64 = 4;
 
@@ -50,9 +52,11 @@ impl Scene<'_> {
         let times = self.random.random_range(1..=if rare { 1 } else { TIMES });
         let variable = (VARIABLE, format!("{name}=kill@{times}"));
         self.site.spawn(who, &binary, &[variable])?;
-        // Some instants come with work, others when it is done: more is asked for whenever nothing runs.
+        // Some instants come with work, others when it is done: more is asked for whenever nothing runs, and once in a while
+        // in any case, for a step that was aborted never tells its end.
         let end = Instant::now() + PATIENCE;
         let mut next = Instant::now();
+        let mut latest = next + MORE;
         let died = loop {
             if let Some(status) = self.site.ended(who)? {
                 break Some(status);
@@ -60,8 +64,9 @@ impl Scene<'_> {
             if Instant::now() > end {
                 break None;
             }
-            if Instant::now() >= next && !self.running() {
-                next += Duration::from_secs(2);
+            let now = Instant::now();
+            if now >= latest || now >= next && !self.running() {
+                (next, latest) = (now + Duration::from_secs(2), now + MORE);
                 let name = format!("{}x{}", self.mark, self.asking.len());
                 let work = Work::draw(&mut self.random, name, false);
                 self.ask(work, Duration::ZERO);
