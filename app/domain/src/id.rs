@@ -46,6 +46,16 @@ ids! {
     AgentTokenId,
     /// A secret.
     SecretId,
+    /// A repository.
+    RepositoryId,
+    /// A hook: an address for deliveries.
+    HookId,
+    /// A delivery that a hook took.
+    DeliveryId,
+    /// A trigger.
+    TriggerId,
+    /// One evaluation of a trigger.
+    FiringId,
 }
 
 impl ProjectId {

@@ -27,9 +27,13 @@ pub mod secret;
 pub mod status;
 pub mod task;
 pub mod time;
+pub mod trigger;
 #[cfg(feature = "rules")]
 pub mod webhook;
 
 pub use error::{Error, Problem, Result};
-pub use id::{AgentId, AgentTokenId, AttemptId, JobId, PlanId, ProjectId, SecretId, StepId, TaskId, TokenId, UserId};
+pub use id::{
+    AgentId, AgentTokenId, AttemptId, DeliveryId, FiringId, HookId, JobId, PlanId, ProjectId, RepositoryId, SecretId,
+    StepId, TaskId, TokenId, TriggerId, UserId,
+};
 pub use time::Timestamp;

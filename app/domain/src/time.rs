@@ -143,6 +143,59 @@ pub fn human_duration(ms: i64) -> String {
     }
 }
 
+/// Longest duration that is read: 30 days.
+const LONGEST_MS: i64 = 30 * 86_400_000;
+
+/// `30s`, `5m`, `1h30m`, `2d`: milliseconds.
+///
+/// # Errors
+/// What is wrong, and what would do.
+pub fn parse_duration(text: &str) -> Result<i64, (String, String)> {
+    const HINT: &str = "Write a number and a unit, as in `30s`, `5m` or `1h30m`.";
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        let hint = format!("Did you mean `{text}s`, or `{text}m`?");
+        return Err((format!("`{text}` has no unit."), hint));
+    }
+    let not = || {
+        let shown: String = text.chars().take(40).collect();
+        Err((format!("`{shown}` is not a duration."), HINT.to_owned()))
+    };
+    let (mut rest, mut total, mut last) = (text, 0_i64, i64::MAX);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let factor = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return not(),
+        };
+        let Ok(number) = number.parse::<i64>() else {
+            return not();
+        };
+        if factor >= last {
+            return not();
+        }
+        last = factor;
+        total = total.saturating_add(number.saturating_mul(factor));
+        rest = tail;
+    }
+    match total {
+        0 if text.is_empty() => not(),
+        0 => Err((
+            "A duration of nothing lets nothing run.".into(),
+            "Leave it out for no limit.".into(),
+        )),
+        1..=LONGEST_MS => Ok(total),
+        _ => Err((format!("`{text}` is over 30 days."), "Use at most `30d`.".into())),
+    }
+}
+
 #[cfg(feature = "openapi")]
 mod schema {
     use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type};

@@ -9,26 +9,12 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
+pub use crate::trigger::Provider;
 pub use payload::at as payload_at;
 
 use crate::rule::Facts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Who sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Provider {
-    /// GitHub, and what speaks as it does.
-    GitHub,
-    /// GitLab.
-    GitLab,
-    /// Gitea and Forgejo.
-    Gitea,
-    /// Anything else: rules look at the payload's fields.
-    Generic,
-}
 
 /// What happened.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

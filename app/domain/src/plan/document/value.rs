@@ -12,50 +12,9 @@ fn refuse<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, R
     Err((message.into(), Some(hint.into())))
 }
 
-/// Longest duration: 30 days.
-const LONGEST_MS: i64 = 30 * 86_400_000;
-
 /// `30s`, `5m`, `1h30m`, `2d`: milliseconds.
 pub(super) fn duration(text: &str) -> Result<i64, Refusal> {
-    const HINT: &str = "Write a number and a unit, as in `30s`, `5m` or `1h30m`.";
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return refuse(
-            format!("`{text}` has no unit."),
-            format!("Did you mean `{text}s`, or `{text}m`?"),
-        );
-    }
-    let not = || refuse(format!("`{}` is not a duration.", super::tree::short(text)), HINT);
-    let (mut rest, mut total, mut last) = (text, 0_i64, i64::MAX);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (number, tail) = rest.split_at(digits);
-        let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit_end);
-        let factor = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return not(),
-        };
-        let Ok(number) = number.parse::<i64>() else {
-            return not();
-        };
-        if factor >= last {
-            return not();
-        }
-        last = factor;
-        total = total.saturating_add(number.saturating_mul(factor));
-        rest = tail;
-    }
-    match total {
-        0 if text.is_empty() => not(),
-        0 => refuse("A duration of nothing lets nothing run.", "Leave it out for no limit."),
-        1..=LONGEST_MS => Ok(total),
-        _ => refuse(format!("`{text}` is over 30 days."), "Use at most `30d`."),
-    }
+    crate::time::parse_duration(text).map_err(|(message, hint)| (message, Some(hint)))
 }
 
 /// `512MiB`, `2GB`: bytes.

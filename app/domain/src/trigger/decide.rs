@@ -1,0 +1,456 @@
+//! Deciding: an event, the rules of a trigger, and what it sets become a start or a sentence that says why not.
+//!
+//! **Invariant:** the same in server and browser; all rules are asked, so that a firing shows each of them, and the first
+//! that is false gives the reason.
+
+use super::{Asked, Evaluation, PARAMETERS, RULES, Setting};
+use crate::Problem;
+use crate::git::{check_ref, check_revision};
+use crate::rule::{Facts, Rule};
+use crate::webhook::{Event, KEYS};
+use std::collections::BTreeMap;
+
+/// Events that start something without being named in a rule.
+const USUAL: [&str; 4] = ["push", "tag", "pull_request", "release"];
+/// Actions that do, of pull requests and releases.
+const ACTIONS: [&str; 5] = ["opened", "reopened", "synchronised", "published", "released"];
+/// Most bytes of something that is set.
+const LONGEST: usize = 4_096;
+
+/// What a trigger wants.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What must all be true.
+    pub rules: &'a [String],
+    /// What tasks are given.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// Their branch.
+    pub branch: Option<&'a str>,
+    /// Their exact commit.
+    pub revision: Option<&'a str>,
+    /// Whether `[skip ci]` counts for nothing.
+    pub ignore_skip: bool,
+    /// The URL of the plan's source, if it has one.
+    pub source: Option<&'a str>,
+}
+
+/// What a task is started with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Its branch; the plan's when absent.
+    pub branch: Option<String>,
+    /// Its exact commit; the branch's head when absent.
+    pub revision: Option<String>,
+    /// What it is given.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Start a task.
+    Start(Start),
+    /// Start nothing; why, one sentence.
+    Nothing(String),
+    /// Something that should be set cannot be; why, one sentence.
+    Error(String),
+}
+
+/// Decides about an event.
+#[must_use]
+pub fn decide(wanted: &Wanted<'_>, event: &Event) -> (Decision, Evaluation) {
+    let mut evaluation = Evaluation::default();
+    let (mut failed, mut keys) = (None, Vec::new());
+    for (n, text) in wanted.rules.iter().enumerate() {
+        let rule = match Rule::parse(text) {
+            Ok(rule) => rule,
+            Err(mistake) => {
+                return (
+                    Decision::Error(format!("Rule {} cannot be read: {}", n + 1, mistake.message)),
+                    evaluation,
+                );
+            }
+        };
+        keys.extend(rule.keys().into_iter().map(|(key, _)| key.to_owned()));
+        let answer = rule.ask(event);
+        if !answer.holds && failed.is_none() {
+            failed = Some(answer.why());
+        }
+        evaluation.rules.push(Asked {
+            rule: text.clone(),
+            holds: answer.holds,
+            why: answer.why(),
+            found: answer.compared.into_iter().flat_map(|c| c.found).take(20).collect(),
+        });
+    }
+    let named = |key: &str| keys.iter().any(|k| k == key);
+    if let Some(why) = failed.or_else(|| unusual(event, named("event"), named("action"))) {
+        return (
+            Decision::Nothing(format!("Nothing was started, because {why}.")),
+            evaluation,
+        );
+    }
+    if let Some(word) = event.skips().filter(|_| !wanted.ignore_skip) {
+        let why = format!("Nothing was started, because the commit's message asks for that with `{word}`.");
+        return (Decision::Nothing(why), evaluation);
+    }
+    let decision = match start(wanted, event, &mut evaluation.set) {
+        Ok(start) => Decision::Start(start),
+        Err(why) => Decision::Error(why),
+    };
+    (decision, evaluation)
+}
+
+/// Why an event that no rule names starts nothing.
+fn unusual(event: &Event, event_named: bool, action_named: bool) -> Option<String> {
+    let kind = event.kind.as_str();
+    if !event_named {
+        match kind {
+            "ping" => return Some("the sender only asked whether the hook is there".into()),
+            "delete" => return Some("a branch or tag was deleted, and no rule asks for the event `delete`".into()),
+            // What carries no revision and no action is not a forge's: any call counts.
+            _ if USUAL.contains(&kind) || event.revision.is_none() && event.action.is_none() => {}
+            _ => return Some(format!("no rule asks for the event `{kind}`")),
+        }
+    }
+    let action = event.action.as_deref().filter(|a| !ACTIONS.contains(a))?;
+    let counts = action_named || !matches!(kind, "pull_request" | "release");
+    (!counts).then(|| format!("no rule asks for the action `{action}` of a {}", kind.replace('_', " ")))
+}
+
+fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<Start, String> {
+    let mut noted = |name: &str, value: &str| {
+        set.push(Setting {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+    };
+    // A commit of another repository means nothing to this plan's source.
+    let ours = wanted
+        .source
+        .is_some_and(|source| event.repository.as_deref().is_none_or(|name| names(source, name)));
+    let of_event = |value: &Option<String>| value.clone().filter(|_| ours);
+    let mut one = |name: &str, text: Option<&str>, usual: Option<String>, check: fn(&str) -> Result<(), String>| {
+        let Some(text) = text.filter(|t| !t.is_empty()) else {
+            return Ok(usual);
+        };
+        let value = filled(name, text, event)?;
+        check(&value).map_err(|why| format!("The {name} is set to `{value}`, which it cannot be: {why}."))?;
+        noted(name, &value);
+        Ok::<_, String>(Some(value))
+    };
+    let branch = one("branch", wanted.branch, of_event(&event.branch), check_ref)?;
+    // A branch of the trigger's own has its own head.
+    let usual = of_event(&event.revision).filter(|_| wanted.branch.is_none_or(str::is_empty));
+    let revision = one("revision", wanted.revision, usual, check_revision)?;
+    let mut parameters = BTreeMap::new();
+    for (name, text) in wanted.parameters {
+        let value = filled(&format!("parameters.{name}"), text, event)?;
+        noted(&format!("parameters.{name}"), &value);
+        parameters.insert(name.clone(), value);
+    }
+    Ok(Start {
+        branch,
+        revision,
+        parameters,
+    })
+}
+
+/// Whether the URL of a source is that of `group/name`, whatever its host is called.
+fn names(source: &str, name: &str) -> bool {
+    let source = source.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
+    let name = name.trim_matches('/').to_lowercase();
+    let before = source.strip_suffix(&name).map(|rest| rest.chars().last());
+    matches!(before, Some(Some('/' | ':')))
+}
+
+/// A text with `${{ key }}` replaced by what the event says.
+fn filled(name: &str, text: &str, event: &Event) -> Result<String, String> {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once("${{") {
+        let Some((key, after)) = behind.split_once("}}") else {
+            return Err(format!("`{name}` is set from `{text}`, where a `}}}}` is missing."));
+        };
+        out.push_str(before);
+        match (key.trim(), event.values(key.trim()).first()) {
+            ("revision", _) => out.push_str(event.revision.as_deref().unwrap_or_default()),
+            (_, Some(value)) => out.push_str(value),
+            (key, None) => return Err(format!("`{name}` is set from `{key}`, which this event does not have.")),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    if out.len() > LONGEST {
+        return Err(format!(
+            "`{name}` would be set to {} bytes; at most {LONGEST} are taken.",
+            out.len()
+        ));
+    }
+    Ok(out)
+}
+
+/// Everything that is wrong with rules and settings, each at its field.
+#[must_use]
+pub fn problems(wanted: &Wanted<'_>, priority: i64, ceiling: i64) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if wanted.rules.len() > RULES {
+        found.push(Problem::field(
+            "rules",
+            format!("At most {RULES} rules; join some with `&&`."),
+        ));
+    }
+    for (n, text) in wanted.rules.iter().enumerate() {
+        if let Err(mistake) = Rule::parse(text) {
+            found.push(Problem {
+                line: Some(1),
+                column: u32::try_from(mistake.column).ok(),
+                hint: mistake.hint,
+                ..Problem::field(format!("rules[{n}]"), mistake.message)
+            });
+        }
+    }
+    if wanted.parameters.len() > PARAMETERS {
+        found.push(Problem::field(
+            "parameters",
+            format!("At most {PARAMETERS} parameters."),
+        ));
+    }
+    for (name, text) in wanted.parameters {
+        let path = format!("parameters.{name}");
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
+            found.push(Problem::field(
+                path.clone(),
+                "A parameter's name has letters, digits, `_` and `-`, at most 100.",
+            ));
+        }
+        found.extend(template_problem(&path, text));
+    }
+    for (path, text, check) in [
+        ("branch", wanted.branch, check_ref as fn(&str) -> Result<(), String>),
+        ("revision", wanted.revision, check_revision),
+    ] {
+        let Some(text) = text.filter(|t| !t.is_empty()) else {
+            continue;
+        };
+        if text.contains("${{") {
+            found.extend(template_problem(path, text));
+        } else if let Err(why) = check(text) {
+            found.push(Problem::field(path, why));
+        }
+        if wanted.source.is_none() {
+            found.push(Problem::field(
+                path,
+                format!("This plan has no source, so it takes no {path}."),
+            ));
+        }
+    }
+    if !(-100..=ceiling).contains(&priority) {
+        let why = format!("{priority} is not between −100 and {ceiling}, the highest you may give.");
+        found.push(Problem::field("priority", why));
+    }
+    found
+}
+
+fn template_problem(path: &str, text: &str) -> Option<Problem> {
+    if text.len() > LONGEST {
+        return Some(Problem::field(path, format!("At most {LONGEST} bytes.")));
+    }
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once("${{") {
+        let Some((key, after)) = behind.split_once("}}") else {
+            return Some(Problem::field(path, "A `${{` has no `}}`."));
+        };
+        let key = key.trim();
+        if !KEYS.contains(&key) && key != "revision" && !key.starts_with("payload.") {
+            let mut problem = Problem::field(path, format!("There is no `{key}`."));
+            problem.hint = Some(format!(
+                "Use one of {}, revision, or payload. and a field.",
+                KEYS.join(", ")
+            ));
+            return Some(problem);
+        }
+        rest = after;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const SHA: &str = "4e81b02a77d94e81b02a77d94e81b02a77d94e81";
+
+    fn push(branch: &str) -> Event {
+        Event {
+            kind: "push".into(),
+            branch: Some(branch.into()),
+            revision: Some(SHA.into()),
+            repository: Some("money/ledger".into()),
+            message: Some("Export the ledger".into()),
+            paths: vec!["a/b.rs".into()],
+            payload: json!({ "pusher": { "login": "mei" }, "n": 3 }),
+            ..Event::default()
+        }
+    }
+
+    fn with<'a>(rules: &'a [String], parameters: &'a BTreeMap<String, String>) -> Wanted<'a> {
+        Wanted {
+            rules,
+            parameters,
+            branch: None,
+            revision: None,
+            ignore_skip: false,
+            source: Some("https://git.example/Money/ledger.git"),
+        }
+    }
+
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    #[test]
+    fn all_rules_are_asked_and_the_first_that_is_false_is_the_reason() {
+        let rules = texts(&["event == push", "branch == release/*", "path == b/**"]);
+        let none = BTreeMap::new();
+        let (decision, evaluation) = decide(&with(&rules, &none), &push("feature/x"));
+        let why = "Nothing was started, because branch `feature/x` does not match `release/*`.";
+        assert_eq!(decision, Decision::Nothing(why.into()));
+        let held: Vec<bool> = evaluation.rules.iter().map(|r| r.holds).collect();
+        assert_eq!(held, [true, false, false]);
+        assert_eq!(evaluation.rules[1].found, ["feature/x"]);
+    }
+
+    #[test]
+    fn commit_and_branch_are_the_events_where_the_plan_is_of_that_repository() {
+        let (rules, none) = (texts(&["branch == main"]), BTreeMap::new());
+        let start = |source, branch| {
+            let wanted = Wanted {
+                source,
+                branch,
+                ..with(&rules, &none)
+            };
+            match decide(&wanted, &push("main")).0 {
+                Decision::Start(start) => (start.branch, start.revision),
+                other => panic!("{other:?}"),
+            }
+        };
+        let main = Some("main".to_owned());
+        assert_eq!(
+            start(Some("https://git.example/Money/ledger.git"), None),
+            (main.clone(), Some(SHA.into()))
+        );
+        assert_eq!(
+            start(Some("git@git.example:money/ledger"), None),
+            (main, Some(SHA.into()))
+        );
+        assert_eq!(start(Some("https://git.example/xmoney/ledger.git"), None), (None, None));
+        assert_eq!(start(None, None), (None, None));
+        // A branch of the trigger's own has its own head.
+        let own = start(Some("https://git.example/money/ledger.git"), Some("prod"));
+        assert_eq!(own, (Some("prod".into()), None));
+    }
+
+    #[test]
+    fn what_is_set_comes_from_the_event_or_is_told() {
+        let rules = vec![];
+        let set = |text: &str| BTreeMap::from([("level".to_owned(), text.to_owned())]);
+        for (text, want) in [
+            ("full", Ok("full")),
+            ("${{ branch }}-${{payload.n}}", Ok("main-3")),
+            ("${{ payload.pusher.login }}", Ok("mei")),
+            ("${{ revision }}", Ok(SHA)),
+            (
+                "${{ tag }}",
+                Err("`parameters.level` is set from `tag`, which this event does not have."),
+            ),
+            (
+                "${{ payload.none }}",
+                Err("`parameters.level` is set from `payload.none`, which this event does not have."),
+            ),
+        ] {
+            let parameters = set(text);
+            let decided = match decide(&with(&rules, &parameters), &push("main")).0 {
+                Decision::Start(start) => Ok(start.parameters["level"].clone()),
+                Decision::Error(why) => Err(why),
+                Decision::Nothing(why) => panic!("{why}"),
+            };
+            assert_eq!(decided, want.map(str::to_owned).map_err(str::to_owned), "{text}");
+        }
+        // What came from outside is judged like anything else.
+        let none = BTreeMap::new();
+        let wanted = Wanted {
+            branch: Some("${{ payload.b }}"),
+            ..with(&rules, &none)
+        };
+        let mut event = push("main");
+        event.payload = json!({ "b": "--upload-pack=id" });
+        assert!(matches!(decide(&wanted, &event).0, Decision::Error(why) if why.contains("which it cannot be")));
+    }
+
+    #[test]
+    fn what_no_rule_names_starts_nothing_unless_it_is_usual() {
+        let none = BTreeMap::new();
+        let asked = |rules: &[&str], kind: &str, action: Option<&str>| {
+            let event = Event {
+                kind: kind.into(),
+                action: action.map(str::to_owned),
+                ..push("main")
+            };
+            matches!(decide(&with(&texts(rules), &none), &event).0, Decision::Start(_))
+        };
+        assert!(asked(&[], "push", None) && asked(&[], "tag", None));
+        assert!(asked(&[], "pull_request", Some("opened")) && asked(&[], "release", Some("published")));
+        assert!(
+            !asked(&[], "pull_request", Some("closed")) && asked(&["action == closed"], "pull_request", Some("closed"))
+        );
+        assert!(!asked(&[], "ping", None) && !asked(&[], "delete", None) && !asked(&[], "issues", Some("opened")));
+        assert!(asked(&["event == issues"], "issues", Some("edited")) && asked(&["event == delete"], "delete", None));
+        let generic = Event {
+            kind: "deploy".into(),
+            ..Event::default()
+        };
+        assert!(matches!(decide(&with(&[], &none), &generic).0, Decision::Start(_)));
+        let mut skipped = push("main");
+        skipped.message = Some("typo [skip ci]".into());
+        assert!(matches!(decide(&with(&[], &none), &skipped).0, Decision::Nothing(why) if why.contains("[skip ci]")));
+        let wanted = Wanted {
+            ignore_skip: true,
+            ..with(&[], &none)
+        };
+        assert!(matches!(decide(&wanted, &skipped).0, Decision::Start(_)));
+    }
+
+    #[test]
+    fn mistakes_are_told_at_their_fields() {
+        let rules = texts(&["branch = main", "event == push"]);
+        let parameters = BTreeMap::from([
+            ("a b".to_owned(), "${{ nope }}".to_owned()),
+            ("c".to_owned(), "${{ tag".to_owned()),
+        ]);
+        let wanted = Wanted {
+            branch: Some("--x"),
+            revision: Some("abc"),
+            source: None,
+            ..with(&rules, &parameters)
+        };
+        let found = problems(&wanted, 60, 50);
+        let paths: Vec<&str> = found.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "rules[0]",
+                "parameters.a b",
+                "parameters.a b",
+                "parameters.c",
+                "branch",
+                "branch",
+                "revision",
+                "revision",
+                "priority"
+            ]
+        );
+        assert_eq!(found[0].column, Some(8));
+    }
+}
