@@ -6,7 +6,7 @@ use crate::data::DataFolder;
 use crate::settings::Settings;
 use crate::web::local::LocalSocket;
 use crate::web::site::LOOK_AGAIN;
-use crate::web::{Readiness, Site, Web, agent as agent_socket, listen, router};
+use crate::web::{Readiness, Site, Web, agent as agent_socket, hooks, listen, router};
 use agent::Config;
 use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
@@ -66,7 +66,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     open.spawn(local.serve(web.clone(), doors.clone()));
     let all = router(
         web,
-        agent_socket::router(engine.dispatch.clone(), &settings.trusted_proxies),
+        agent_socket::router(engine.dispatch.clone(), &settings.trusted_proxies)
+            .merge(hooks::router(engine.intake.clone(), &settings.trusted_proxies)),
     );
     open.spawn(listen::tcp(listener, all, doors.clone()));
     greet(&engine, &public_url, folder.path()).await?;

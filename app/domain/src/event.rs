@@ -38,6 +38,8 @@ pub enum Topic {
     Plan(PlanId),
     /// The agents pages. Beside what is in the table it hears that loads have changed, from time to time, without a number.
     Agents,
+    /// The triggers pages: firings, deliveries, saves, and what becomes of their tasks.
+    Triggers,
 }
 
 impl std::fmt::Display for Topic {
@@ -47,6 +49,7 @@ impl std::fmt::Display for Topic {
             Self::Task(id) => write!(f, "task/{id}"),
             Self::Plan(id) => write!(f, "plan/{id}"),
             Self::Agents => f.write_str("agents"),
+            Self::Triggers => f.write_str("triggers"),
         }
     }
 }
@@ -58,6 +61,7 @@ impl std::str::FromStr for Topic {
         match s.split_once('/') {
             None if s == "queue" => Ok(Self::Queue),
             None if s == "agents" => Ok(Self::Agents),
+            None if s == "triggers" => Ok(Self::Triggers),
             Some(("task", id)) => id.parse().map(Self::Task).map_err(|_| unknown()),
             Some(("plan", id)) => id.parse().map(Self::Plan).map_err(|_| unknown()),
             _ => Err(unknown()),
@@ -76,6 +80,7 @@ impl Topic {
                 e.subject == "plan" && e.subject_id == id.0
                     || e.subject == "task" && e.body.get("plan_id").and_then(serde_json::Value::as_i64) == Some(id.0)
             }
+            Self::Triggers => matches!(e.subject.as_str(), "trigger" | "hook" | "task"),
             Self::Agents => {
                 matches!(e.subject.as_str(), "agent" | "load")
                     || e.subject == "job" && e.body.get("agent_id").is_some_and(|a| !a.is_null())

@@ -3,7 +3,7 @@
 //! **Invariant:** `steps` are the plan's own, in order, of the current attempt; set-up and clean-up stand apart.
 
 use crate::status::{AttemptStatus, Desired, JobStatus, Outcome, StepKind, StepStatus, TaskStatus};
-use crate::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
+use crate::{AgentId, AttemptId, FiringId, JobId, PlanId, StepId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ pub struct Cause {
     pub rerun_of: Option<TaskId>,
     /// The firing, for causes that are triggers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub firing_id: Option<i64>,
+    pub firing_id: Option<FiringId>,
 }
 
 /// The plan a task executes.

@@ -8,16 +8,21 @@ use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
 use crate::queue::{Outward, Resolver};
+use crate::scheduler::Terms;
 use crate::services::access::AccessService;
 use crate::services::agents::AgentsService;
 use crate::services::console::ConsoleService;
 use crate::services::events::EventsService;
+use crate::services::hooks::HooksService;
 use crate::services::plans::PlansService;
 use crate::services::queue::QueueService;
 use crate::services::secrets::SecretsService;
 use crate::services::tasks::TasksService;
+use crate::services::triggers::TriggersService;
 use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
+use crate::triggers::intake::Intake;
+use crate::triggers::{Starter, Triggers};
 use domain::AgentId;
 use domain::plan::document::SourceRules;
 use domain::ports::Ports;
@@ -55,6 +60,10 @@ pub struct Engine {
     pub access: Arc<AccessService>,
     /// The bytes of every attempt.
     pub consoles: Consoles,
+    /// The loops of triggers: wake them when a clock was moved.
+    pub triggers: Triggers,
+    /// Takes what is sent to hooks.
+    pub intake: Intake,
     /// Every port.
     pub ports: Ports,
     clock: SharedClock,
@@ -118,6 +127,7 @@ impl Engine {
             allow_local: settings.allow_local,
         };
         let lease_ms = settings.lease_ms;
+        let public_url = settings.public_url.clone();
         let stop = CancellationToken::new();
         let dispatch = Dispatch::new(
             store.clone(),
@@ -128,10 +138,19 @@ impl Engine {
             space.clone(),
         );
         let resolver = Resolver::new(store.clone(), clock.clone(), out.clone(), rules);
+        let terms = Terms {
+            lease_ms,
+            space: Some(space.clone()),
+        };
+        let starter = Starter::new(store.clone(), clock.clone(), out.clone(), terms, space.clone());
+        let triggers = Triggers::new(starter.clone());
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),
+            tokio::spawn(triggers.clone().run(stop.clone())),
         ];
+        let hooks = HooksService::new(store.clone(), clock.clone(), vault.clone(), &public_url);
+        let intake = Intake::new(starter.clone(), vault.clone());
         let tasks = TasksService::new(
             store.clone(),
             clock.clone(),
@@ -149,7 +168,14 @@ impl Engine {
             agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out, dispatch.clone())),
             console: Arc::new(ConsoleService::new(store.clone(), consoles.clone())),
             access: access.clone(),
-            secrets: Arc::new(SecretsService::new(store.clone(), clock.clone(), vault)),
+            secrets: Arc::new(SecretsService::new(store.clone(), clock.clone(), vault.clone())),
+            triggers: Arc::new(TriggersService::new(
+                starter,
+                triggers.clone(),
+                hooks.clone(),
+                rules.allow_local,
+            )),
+            hooks: Arc::new(hooks),
             events: Arc::new(EventsService::new(store.clone())),
         };
         Ok(Self {
@@ -157,6 +183,8 @@ impl Engine {
             dispatch,
             access,
             consoles,
+            triggers,
+            intake,
             ports,
             clock,
             stop,

@@ -7,6 +7,7 @@ pub mod api;
 pub mod assets;
 pub mod body;
 mod health;
+pub mod hooks;
 pub mod identity;
 mod lasting;
 pub mod listen;
@@ -28,12 +29,12 @@ use tower_http::limit::RequestBodyLimitLayer;
 /// The largest body: 1 MiB.
 pub const BODY_LIMIT: usize = 1 << 20;
 
-/// The whole router. `agents` is the `/agent` socket, which proves who calls in its own way.
-pub fn router(web: Web, agents: Router<Web>) -> Router {
+/// The whole router. `apart` are the doors that prove who calls in their own way: `/agent` and `/hooks`.
+pub fn router(web: Web, apart: Router<Web>) -> Router {
     let all = Router::new()
         .merge(health::router())
         .merge(api::router(&web))
-        .merge(agents)
+        .merge(apart)
         .merge(live::router(&web))
         .fallback_service(ui::router(&web).with_state(web.clone()));
     wrapped(all, &web).with_state(web)

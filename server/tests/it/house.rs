@@ -156,7 +156,9 @@ impl House {
                 readiness: Arc::new(Always),
             }),
         };
-        let router = web::router(web.clone(), web::agent::router(engine.dispatch.clone(), &[]));
+        let apart =
+            web::agent::router(engine.dispatch.clone(), &[]).merge(web::hooks::router(engine.intake.clone(), &[]));
+        let router = web::router(web.clone(), apart);
         Self {
             dir,
             engine,

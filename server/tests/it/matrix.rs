@@ -19,6 +19,9 @@ pub struct Cast {
     agent: i64,
     agent_token: i64,
     secret: i64,
+    trigger: i64,
+    firing: i64,
+    hook: i64,
 }
 
 impl Cast {
@@ -57,6 +60,17 @@ impl Cast {
         assert_eq!(made.status, 201, "{}", made.text());
         let secret = made.json()["id"].as_i64().unwrap();
         let work = house.work(&admin, "app").await;
+        let wish =
+            json!({ "name": "hook", "kind": "webhook", "plan_id": work.plan, "config": { "provider": "github" } });
+        let made = house.post("/api/v1/triggers", &admin, &wish).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let trigger = made.json()["id"].as_i64().unwrap();
+        let hook = made.json()["config"]["hook_id"].as_i64().unwrap();
+        let fired = house
+            .post(&format!("/api/v1/triggers/{trigger}/fire"), &admin, &json!({}))
+            .await;
+        assert_eq!(fired.status, 201, "{}", fired.text());
+        let firing = fired.json()["id"].as_i64().unwrap();
         Self {
             house,
             tokens,
@@ -65,6 +79,9 @@ impl Cast {
             agent: agent.0,
             agent_token,
             secret,
+            trigger,
+            firing,
+            hook,
         }
     }
 
@@ -80,6 +97,9 @@ impl Cast {
             ("{agent}", self.agent),
             ("{agent_token}", self.agent_token),
             ("{secret}", self.secret),
+            ("{trigger}", self.trigger),
+            ("{firing}", self.firing),
+            ("{hook}", self.hook),
         ] {
             out = out.replace(name, &id.to_string());
         }
@@ -228,8 +248,8 @@ async fn topics_have_rows() {
     for (topic, _) in TOPICS {
         let topic: Topic = topic.replace("{task}", "1").replace("{plan}", "1").parse().unwrap();
         match topic {
-            Topic::Queue | Topic::Agents | Topic::Task(_) | Topic::Plan(_) => {}
+            Topic::Queue | Topic::Agents | Topic::Triggers | Topic::Task(_) | Topic::Plan(_) => {}
         }
     }
-    assert_eq!(TOPICS.len(), 4);
+    assert_eq!(TOPICS.len(), 5);
 }

@@ -7,11 +7,13 @@
 mod access;
 mod console;
 mod secrets;
+mod triggers;
 mod work;
 
 pub use access::{Access, Client, MeView, NewSession, NewToken, Replay, ReplayKey, TokenView, UserView};
 pub use console::{ByteStream, Console, Piece, Slice, Whole};
 pub use secrets::Secrets;
+pub use triggers::{Hooks, Triggers};
 pub use work::{Agents, Events, Plans, Queue, Tasks, Wake};
 
 use std::sync::Arc;
@@ -33,6 +35,10 @@ pub struct Ports {
     pub access: Arc<dyn Access>,
     /// Secrets.
     pub secrets: Arc<dyn Secrets>,
+    /// Triggers and their firings.
+    pub triggers: Arc<dyn Triggers>,
+    /// Hooks.
+    pub hooks: Arc<dyn Hooks>,
     /// News.
     pub events: Arc<dyn Events>,
 }

@@ -20,7 +20,7 @@ pub(super) fn is_glob(pattern: &str) -> bool {
 }
 
 /// Whether a text matches, from its beginning to its end.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let tokens = tokens(pattern);
     let mut now = vec![false; tokens.len() + 1];
     reach(&tokens, &mut now, 0);

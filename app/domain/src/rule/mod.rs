@@ -11,6 +11,7 @@ mod parse;
 mod tests;
 
 pub use ask::{Answer, Compared, Facts};
+pub use glob::matches;
 
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ use crate::Problem;
 use crate::git::{check_ref, check_revision};
 use crate::rule::{Facts, Rule};
 use crate::webhook::{Event, KEYS};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Events that start something without being named in a rule.
@@ -35,7 +36,8 @@ pub struct Wanted<'a> {
 }
 
 /// What a task is started with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Start {
     /// Its branch; the plan's when absent.
     pub branch: Option<String>,

@@ -9,16 +9,20 @@ mod decide;
 mod firing;
 mod hook;
 mod provider;
+mod redact;
 #[cfg(test)]
 mod tests;
+mod tryout;
 mod words;
 
 pub use config::{Config, Cron, Generic, Kind, Missed, Overlap, Poll, Seen, Upstream, Webhook};
 #[cfg(feature = "rules")]
 pub use decide::{Decision, Start, Wanted, decide, problems};
 pub use firing::{Asked, Cause, Evaluation, FiringView, Setting, StartedTask, Verdict};
-pub use hook::{DeliveryView, HookView, NewHook, PutHook, RefusalView};
+pub use hook::{DeliveryView, HookView, NewHook, PutHook, RefusalView, problems as hook_problems};
 pub use provider::Provider;
+pub use redact::redact;
+pub use tryout::{Tried, TryOut};
 pub use words::{condition, name_problem};
 
 use crate::secret::SecretValue;
@@ -187,6 +191,45 @@ pub struct PutTrigger {
     /// Priority of its tasks; unchanged when absent.
     #[serde(default)]
     pub priority: Option<i64>,
+}
+
+/// Which triggers are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerQuery {
+    /// Of these kinds; any when empty.
+    pub kinds: Vec<Kind>,
+    /// Of this plan.
+    pub plan: Option<PlanId>,
+    /// With this text in the name or the plan's.
+    pub text: Option<String>,
+    /// Unwell ones alone.
+    pub unwell: bool,
+}
+
+/// How many triggers there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// On.
+    pub on: i64,
+    /// Off.
+    pub off: i64,
+    /// On and unwell.
+    pub unwell: i64,
+    /// By kind, on or off.
+    pub kinds: BTreeMap<String, i64>,
+}
+
+/// A day of a trigger: how often it did what. Days are counted from 1970 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// The day.
+    pub day: i64,
+    /// Tasks that passed, or have not ended.
+    pub good: u32,
+    /// Tasks that did not pass, and firings that went wrong.
+    pub bad: u32,
+    /// Firings that started nothing.
+    pub nothing: u32,
 }
 
 /// A secret that was made for somebody, shown once.

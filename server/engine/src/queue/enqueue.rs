@@ -7,19 +7,21 @@ use crate::store::{Error, NewEvent, Result, Tx};
 use domain::plan::{Job, Plan};
 use domain::status::{JobStatus, StepKind};
 use domain::task::{Cause, CauseKind};
-use domain::{TaskId, Timestamp, UserId};
+use domain::{FiringId, TaskId, Timestamp, UserId};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 
 /// Who makes a task, and how.
 #[derive(Debug, Clone)]
 pub struct Making {
-    /// The user.
-    pub user: UserId,
-    /// Their name.
+    /// The user; `None` for triggers.
+    pub user: Option<UserId>,
+    /// Their name; the trigger's.
     pub by: String,
     /// Why.
     pub cause: CauseKind,
+    /// The firing, for triggers.
+    pub firing: Option<FiringId>,
     /// Branch wanted; the plan's when absent.
     pub branch: Option<String>,
     /// Exact commit wanted; the branch's head when absent.
@@ -28,6 +30,10 @@ pub struct Making {
     pub parameters: BTreeMap<String, String>,
     /// −100 to 100.
     pub priority: i64,
+    /// The commit's message, where it is known.
+    pub message: Option<String>,
+    /// The commit's author, where they are known.
+    pub author: Option<String>,
 }
 
 /// Makes a task of a plan, inside a write.
@@ -37,10 +43,9 @@ pub struct Making {
 pub(crate) async fn create(tx: &mut Tx, source: &Runnable, making: &Making, now: Timestamp) -> Result<TaskId> {
     let has_source = source.resolved.source.as_ref();
     let resolving = has_source.is_some() && making.revision.is_none();
-    let branch = making
-        .branch
-        .clone()
-        .or_else(|| has_source.and_then(|s| s.branch.clone()));
+    // An event that names a commit and no branch, as of a tag, is of none.
+    let usual = has_source.filter(|_| making.firing.is_none() || making.revision.is_none());
+    let branch = making.branch.clone().or_else(|| usual.and_then(|s| s.branch.clone()));
     let task = NewTask {
         project: source.project,
         plan: source.plan,
@@ -50,13 +55,13 @@ pub(crate) async fn create(tx: &mut Tx, source: &Runnable, making: &Making, now:
             kind: making.cause,
             by: Some(making.by.clone()),
             rerun_of: None,
-            firing_id: None,
+            firing_id: making.firing,
         },
-        created_by: Some(making.user),
+        created_by: making.user,
         build: making.revision.as_deref().map(short),
         revision: making.revision.clone(),
-        message: None,
-        author: None,
+        message: making.message.clone(),
+        author: making.author.clone(),
         reason_code: resolving.then(|| "resolving".to_owned()),
         reason: None,
         priority: making.priority,
@@ -97,7 +102,7 @@ pub(crate) async fn again(
             rerun_of: Some(of),
             firing_id: None,
         },
-        created_by: Some(making.user),
+        created_by: making.user,
         build: snapshot.build.clone(),
         revision: snapshot.revision.clone(),
         branch: snapshot.branch.clone(),

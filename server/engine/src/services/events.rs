@@ -34,11 +34,12 @@ impl Events for EventsService {
         let object = match topic {
             Topic::Queue => "the queue".to_owned(),
             Topic::Agents => "the agents".to_owned(),
+            Topic::Triggers => "the triggers".to_owned(),
             Topic::Task(id) => format!("task {id}"),
             Topic::Plan(id) => format!("plan {id}"),
         };
         let project = match topic {
-            Topic::Queue | Topic::Agents => Some(ProjectId::DEFAULT),
+            Topic::Queue | Topic::Agents | Topic::Triggers => Some(ProjectId::DEFAULT),
             Topic::Task(id) => places::task(&self.store, id).await?.map(|(project, _)| project),
             Topic::Plan(id) => places::plan_project(&self.store, id).await?,
         };

@@ -179,6 +179,14 @@ impl Secrets for SecretsService {
             .write(move |tx| {
                 let who = who.clone();
                 Box::pin(async move {
+                    let users = secrets::used_by(tx, id).await?;
+                    if !users.is_empty() {
+                        let why = format!(
+                            "It is in use: by {}. Give that another secret first.",
+                            users.join(", by ")
+                        );
+                        return Err(Error::Conflict(why).into());
+                    }
                     let name = secrets::remove(tx, ProjectId::DEFAULT, id).await?;
                     let name = name.ok_or_else(|| absent(id))?;
                     tx.audit(entry(&who, now, "secret.delete", id, &name)).await

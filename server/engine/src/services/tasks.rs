@@ -227,13 +227,16 @@ impl domain::ports::Tasks for TasksService {
         check_wish(viewer, &found, &wish)?;
         self.has_room()?;
         let making = Making {
-            user: viewer.user,
+            user: Some(viewer.user),
+            firing: None,
             by: viewer.name.clone(),
             cause,
             branch: filled(wish.branch),
             revision: filled(wish.revision).map(|r| r.to_ascii_lowercase()),
             parameters: wish.parameters,
             priority: wish.priority.unwrap_or(0),
+            message: None,
+            author: None,
         };
         self.enqueue(viewer, found, making).await
     }
@@ -283,13 +286,16 @@ impl domain::ports::Tasks for TasksService {
         }
         self.has_room()?;
         let making = Making {
-            user: viewer.user,
+            user: Some(viewer.user),
+            firing: None,
             by: viewer.name.clone(),
             cause: CauseKind::Rerun,
             branch: None,
             revision: None,
             parameters: snapshot.parameters.clone(),
             priority: snapshot.priority,
+            message: None,
+            author: None,
         };
         let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
         let (clock, terms, viewer) = (self.clock.clone(), self.terms.clone(), viewer.clone());

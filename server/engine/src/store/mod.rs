@@ -8,6 +8,8 @@ pub mod agents;
 pub mod audit;
 pub mod backup;
 mod batch;
+pub mod firings;
+pub mod hooks;
 pub mod logins;
 mod orphans;
 pub mod replays;
@@ -26,6 +28,7 @@ pub mod places;
 pub mod plans;
 mod readers;
 pub mod tasks;
+pub mod triggers;
 mod tx;
 mod write;
 

@@ -264,8 +264,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The names of plans, archived ones too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_names(&self, plans: &[PlanId]) -> Result<HashMap<PlanId, String>> {
+        if plans.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids = plans.iter().map(|p| p.0.to_string()).collect::<Vec<_>>().join(",");
+        let sql = format!("SELECT id, name FROM plans WHERE id IN ({ids})");
+        let rows: Vec<(i64, String)> = on!(&self.db, p => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(p).await?);
+        Ok(rows.into_iter().map(|(id, name)| (PlanId(id), name)).collect())
+    }
+}
+
 /// `LIKE` for a text anywhere, with its own signs taken literally.
-fn pattern(text: &str) -> String {
+pub(super) fn pattern(text: &str) -> String {
     format!(
         "%{}%",
         text.to_lowercase()
@@ -276,6 +292,15 @@ fn pattern(text: &str) -> String {
 }
 
 impl Tx {
+    /// A plan's name, archived or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_name(&mut self, id: PlanId) -> Result<Option<String>> {
+        let sql = "SELECT name FROM plans WHERE id = $1";
+        Ok(on_tx!(self, c => sqlx::query_scalar(sql).bind(id.0).fetch_optional(c).await?))
+    }
+
     /// The plan that has a name, if any.
     ///
     /// # Errors

@@ -195,6 +195,17 @@ pub async fn touch(tx: &mut Tx, id: SecretId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// What uses one, in words: `the hook ledger-push`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn used_by(tx: &mut Tx, id: SecretId) -> Result<Vec<String>> {
+    let sql = "SELECT 'the hook ' || name FROM hooks WHERE secret_id = $1 OR old_secret_id = $1 \
+         UNION ALL SELECT 'the repository ' || name FROM repositories WHERE secret_id = $1";
+    let rows: Vec<(String,)> = on_tx!(tx, c => sqlx::query_as(sql).bind(id.0).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(what,)| what).collect())
+}
+
 /// Removes one; its name, or `None` when there was none.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod agents;
 pub mod answer;
 pub mod endpoint;
 mod events;
+mod hooks;
 mod me;
 pub mod openapi;
 mod plans;
@@ -16,6 +17,7 @@ mod secrets;
 mod steps;
 mod tasks;
 mod tokens;
+mod triggers;
 mod users;
 
 pub use reference::reference;
@@ -49,6 +51,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         users::endpoints(),
         tokens::endpoints(),
         secrets::endpoints(),
+        triggers::endpoints(),
+        hooks::endpoints(),
     ]
     .concat()
 }

@@ -199,13 +199,13 @@ pub async fn insert(tx: &mut Tx, task: &NewTask, now: Timestamp) -> Result<(Task
 const TASK: Each = Each {
     order: 0,
     sqlite: "INSERT INTO tasks (id, project_id, plan_id, plan_revision, digest, status, reason_code, reason, priority, build, \
-        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at) \
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'pending', value ->> 5, value ->> 6, value ->> 7, \
+        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at, \
+        firing_id, firing_n) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'pending', value ->> 5, value ->> 6, value ->> 7, \
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-        value ->> 16, value ->> 17, value ->> 18 FROM json_each($1)",
+        value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20 FROM json_each($1)",
     postgres: "INSERT INTO tasks (id, project_id, plan_id, plan_revision, digest, status, reason_code, reason, priority, build, \
-        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at) \
-        VALUES ($1,$2,$3,$4,$5,'pending',$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+        revision, branch, message, author, cause_kind, cause, rerun_of, parameters, created_by, created_at, \
+        firing_id, firing_n) VALUES ($1,$2,$3,$4,$5,'pending',$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
     key: None,
 };
 const JOB: Each = Each {
@@ -263,6 +263,8 @@ fn push_task(batch: &mut Batch, id: i64, task: &NewTask, now: Timestamp) -> Resu
         parameters.into(),
         task.created_by.map(|u| u.0).into(),
         now.0.into(),
+        task.cause.firing_id.map(|f| f.0).into(),
+        task.cause.firing_id.map(|_| 0_i64).into(),
     ];
     batch.each(&TASK, row);
     Ok(())

@@ -21,5 +21,5 @@ pub use runnable::{Runnable, runnable};
 pub use running::{counts, running};
 pub(crate) use state::{CONSOLE_ENDED, CONSOLE_MEASURE, JOB_READY, STEP_LINES, handed_out};
 pub use state::{Fresh, load, load_by_attempt, new_attempt, save};
-pub use view::{attempts_of, job_task, view, views};
+pub use view::{attempts_of, ended_so, job_task, view, views};
 pub use waiting::{Resolving, Waiting, WaitingFilter, demands, held_back, ready, resolving, waiting_all};

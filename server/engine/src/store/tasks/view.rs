@@ -3,6 +3,7 @@
 //! **Invariant:** a view shows the current attempt of each job; older ones are asked for by [`attempts_of`].
 
 use crate::store::{Db, Error, Result, Store, on};
+use domain::status::TaskStatus;
 use domain::task::{AgentRef, AttemptView, Cause, JobView, PlanRef, StepView, TaskView};
 use domain::{AgentId, AttemptId, JobId, PlanId, StepId, TaskId, Timestamp};
 use sqlx::{AssertSqlSafe, FromRow};
@@ -296,4 +297,15 @@ pub(in crate::store) fn word<T: std::str::FromStr<Err: ToString>>(s: &str, table
 fn json(ids: impl Iterator<Item = i64>) -> String {
     let ids: Vec<String> = ids.map(|i| i.to_string()).collect();
     format!("[{}]", ids.join(","))
+}
+
+/// Whether the newest task of a plan at a revision has ended in one of these ways.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ended_so(store: &Store, plan: PlanId, revision: &str, results: &[TaskStatus]) -> Result<bool> {
+    let sql = "SELECT status FROM tasks WHERE plan_id = $1 AND revision = $2 ORDER BY id DESC LIMIT 1";
+    let row: Option<(String,)> =
+        on!(store.db(), p => sqlx::query_as(sql).bind(plan.0).bind(revision).fetch_optional(p).await?);
+    Ok(row.is_some_and(|(status,)| results.iter().any(|r| r.as_str() == status)))
 }
