@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Events that start something without being named in a rule.
 const USUAL: [&str; 4] = ["push", "tag", "pull_request", "release"];
+/// Events of our own: what asked about them wants them.
+const OURS: [&str; 4] = ["upstream", "cron", "manual", "changed"];
 /// Actions that do, of pull requests and releases.
 const ACTIONS: [&str; 5] = ["opened", "reopened", "synchronised", "published", "released"];
 /// Most bytes of something that is set.
@@ -106,6 +108,9 @@ pub fn decide(wanted: &Wanted<'_>, event: &Event) -> (Decision, Evaluation) {
 /// Why an event that no rule names starts nothing.
 fn unusual(event: &Event, event_named: bool, action_named: bool) -> Option<String> {
     let kind = event.kind.as_str();
+    if OURS.contains(&kind) {
+        return None;
+    }
     if !event_named {
         match kind {
             "ping" => return Some("the sender only asked whether the hook is there".into()),

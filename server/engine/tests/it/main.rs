@@ -17,4 +17,5 @@ mod retries;
 mod source;
 mod store;
 mod support;
+mod triggers;
 mod webhooks;

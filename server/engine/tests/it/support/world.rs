@@ -91,6 +91,18 @@ impl World {
         Engine::start(options).await.unwrap()
     }
 
+    /// Another engine over what a stopped one has left.
+    pub async fn again(dir: TempDir, at: Location, clock: Arc<TestClock>, ana: Viewer) -> Self {
+        let engine = Self::open(&dir, &at, &clock, |_| {}).await;
+        Self {
+            dir,
+            at,
+            clock,
+            engine,
+            ana,
+        }
+    }
+
     /// Stops the engine and starts another over the same folder.
     pub async fn restart(self) -> Self {
         self.restart_with(|_| {}).await
