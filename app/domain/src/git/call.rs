@@ -6,7 +6,7 @@
 use super::check::{check_ref, check_revision, check_url, is_local};
 
 /// One call of git: `git ARGS` in the working directory, with the environment cleared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct GitCall {
     /// The arguments after `git`.
     pub args: Vec<String>,
@@ -16,7 +16,7 @@ pub struct GitCall {
 
 /// How upload-pack is started for a local repository. Git asks who owns such a repository and, by design, takes the
 /// answer from no variable or option of ours, so the setting has to stand in this command. The text is constant.
-const LOCAL_UPLOAD_PACK: &str = "--upload-pack=git -c safe.directory='*' upload-pack";
+pub(super) const LOCAL_UPLOAD_PACK: &str = "--upload-pack=git -c safe.directory='*' upload-pack";
 
 /// Options before the verb, for every call: no hooks, no helpers, no programs named by a repository.
 const ALWAYS: [&str; 10] = [
@@ -32,8 +32,17 @@ const ALWAYS: [&str; 10] = [
     "safe.directory=*",
 ];
 
+/// How a remote is reached, beside its URL: addresses it is pinned to, and what proves who asks. Holds secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Settings of git, as `http.extraHeader`; they travel in the environment, where no list of processes shows them.
+    pub config: Vec<(String, String)>,
+    /// Arguments of ssh, before the host.
+    pub ssh: Vec<String>,
+}
+
 impl GitCall {
-    fn new(url: &str, args: &[&str]) -> Self {
+    pub(super) fn new(url: &str, args: &[&str]) -> Self {
         let env = [
             ("GIT_ALLOW_PROTOCOL", protocols(url)),
             ("GIT_PROTOCOL_FROM_USER", "0"),
@@ -55,6 +64,42 @@ impl GitCall {
             args: ALWAYS.iter().chain(args).map(|s| (*s).to_owned()).collect(),
             env: env.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         }
+    }
+
+    /// The same call, its remote reached this way.
+    #[must_use]
+    pub fn by(mut self, way: &Way) -> Self {
+        if !way.config.is_empty() {
+            self.env.push(("GIT_CONFIG_COUNT".into(), way.config.len().to_string()));
+        }
+        for (n, (key, value)) in way.config.iter().enumerate() {
+            self.env.push((format!("GIT_CONFIG_KEY_{n}"), key.clone()));
+            self.env.push((format!("GIT_CONFIG_VALUE_{n}"), value.clone()));
+        }
+        if let Some((_, ssh)) = self.env.iter_mut().find(|(k, _)| k == "GIT_SSH_COMMAND") {
+            for argument in &way.ssh {
+                // Git hands the line to a shell.
+                ssh.push_str(&format!(" '{}'", argument.replace('\'', r"'\''")));
+            }
+        }
+        self
+    }
+}
+
+/// The environment may hold secrets: its names alone are shown.
+impl std::fmt::Debug for GitCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(k, _)| k.as_str()).collect();
+        f.debug_struct("GitCall")
+            .field("args", &self.args)
+            .field("env", &names)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Way({} settings, {} of ssh)", self.config.len(), self.ssh.len())
     }
 }
 

@@ -7,6 +7,8 @@
 const URL_MAX: usize = 2_000;
 /// Longest branch name taken, in bytes.
 const REF_MAX: usize = 240;
+/// Longest path of a file taken, in bytes.
+const PATH_MAX: usize = 1_000;
 
 /// Whether the URL is a path or `file:` URL of the machine itself.
 #[must_use]
@@ -146,6 +148,62 @@ fn host_name(s: &str) -> Result<(), String> {
         return name(s, "host name");
     }
     Err("the URL names no host".into())
+}
+
+/// Host and port that the URL of a repository leads to, with the user name it has; none of a local one. For URLs that
+/// `check_url` has passed.
+#[must_use]
+pub fn place_of(url: &str) -> Option<(&str, u16)> {
+    if is_local(url) {
+        return None;
+    }
+    let (authority, usual) = match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let usual = match scheme.to_ascii_lowercase().as_str() {
+                "https" => 443,
+                "http" => 80,
+                _ => 22,
+            };
+            (rest.split('/').next().unwrap_or_default(), usual)
+        }
+        None => (url.split_once(':')?.0, 22),
+    };
+    let place = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (place, usual),
+    };
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    Some((host, port))
+}
+
+/// Checks the path of a file in a repository.
+///
+/// # Errors
+/// One sentence that says what is wrong with it.
+pub fn check_path(path: &str) -> Result<(), String> {
+    let bad = |why: &str| {
+        Err(format!(
+            "`{}` cannot be a file of a repository: {why}",
+            path.escape_debug()
+        ))
+    };
+    if path.is_empty() || path.len() > PATH_MAX {
+        return bad(&format!("its path has 1 to {PATH_MAX} bytes"));
+    }
+    if let Some(c) = path.chars().find(|c| c.is_control() || *c == '\\') {
+        return bad(&format!("it holds {}", shown(c)));
+    }
+    if path.starts_with(['-', ':']) {
+        return bad("it starts with `-` or `:`");
+    }
+    if path
+        .split('/')
+        .any(|part| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git"))
+    {
+        return bad("write it from the root of the repository, without `.`, `..` or `.git`");
+    }
+    Ok(())
 }
 
 /// Checks the name of a branch, by the rules of `git check-ref-format`.
@@ -334,6 +392,50 @@ mod tests {
             assert!(check_ref(bad).is_err(), "{bad:?}");
         }
         assert!(check_ref(&"a".repeat(241)).is_err());
+    }
+
+    #[test]
+    fn a_url_leads_to_a_host_and_a_port() {
+        for (url, want) in [
+            ("https://example.org/a", Some(("example.org", 443))),
+            ("HTTPS://example.org:8443/a", Some(("example.org", 8443))),
+            ("http://127.0.0.1:3000/a", Some(("127.0.0.1", 3000))),
+            ("https://[2001:db8::1]:8443/a", Some(("2001:db8::1", 8443))),
+            ("https://[2001:db8::1]/a", Some(("2001:db8::1", 443))),
+            ("ssh://git@example.org/a@b:c", Some(("example.org", 22))),
+            ("ssh://git@example.org:2222/a", Some(("example.org", 2222))),
+            ("git@example.org:team/a", Some(("example.org", 22))),
+            ("git@example.org:team/a:b", Some(("example.org", 22))),
+            ("/srv/a", None),
+            ("file:///srv/a", None),
+        ] {
+            assert_eq!(place_of(url), want, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_repository_stays_in_it() {
+        for good in [".caracal.yml", "ci/plan.yml", "a b/ü.yml", "a..b"] {
+            assert_eq!(check_path(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "./a",
+            "a//b",
+            "a/",
+            "-x",
+            "--upload-pack=x",
+            ":(glob)x",
+            "a\\b",
+            "a\nb",
+            ".git/config",
+            "a/.GIT/x",
+        ] {
+            assert!(check_path(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,11 @@
 mod answer;
 mod call;
 mod check;
+mod history;
+mod mirror;
 
 pub use answer::{Commit, Head, explain, needs_all, parse_log, parse_ls_remote};
-pub use call::{Checkout, GitCall, ls_remote};
-pub use check::{check_ref, check_revision, check_url, is_local};
+pub use call::{Checkout, GitCall, Way, ls_remote};
+pub use check::{check_path, check_ref, check_revision, check_url, is_local, place_of};
+pub use history::{Entry, Logged, Named, parse_changes, parse_entry, parse_history, parse_refs};
+pub use mirror::{Mirror, ls_refs};
