@@ -10,6 +10,8 @@ pub mod console;
 pub mod cron;
 pub mod error;
 pub mod event;
+#[cfg(feature = "rules")]
+pub mod forge;
 pub mod git;
 pub mod id;
 pub mod label;
@@ -18,6 +20,7 @@ pub mod live;
 pub mod page;
 pub mod placement;
 pub mod plan;
+pub mod poll;
 #[cfg(feature = "ports")]
 pub mod ports;
 pub mod queue;
