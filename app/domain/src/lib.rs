@@ -13,6 +13,7 @@ pub mod event;
 #[cfg(feature = "rules")]
 pub mod forge;
 pub mod git;
+pub mod health;
 pub mod id;
 pub mod label;
 pub mod lifecycle;

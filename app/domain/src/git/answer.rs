@@ -3,6 +3,7 @@
 //! **Invariant:** an answer is taken only where it has exactly the expected shape; a revision in it is a checked one.
 
 use super::check::check_revision;
+use crate::health::Health;
 
 /// Where a branch stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,39 +91,126 @@ pub fn needs_all(stderr: &str) -> bool {
 /// What went wrong, from git's error output: one sentence for people, with git's own last words where we know no better.
 #[must_use]
 pub fn explain(url: &str, stderr: &str) -> String {
+    diagnose(url, stderr).1
+}
+
+/// Git's words, what they say of the remote, and ours. The first that fits counts.
+const TROUBLES: &[(&[&str], Health, &str)] = &[
+    (
+        &[
+            "Could not resolve host",
+            "Name or service not known",
+            "Temporary failure in name",
+        ],
+        Health::Unreachable,
+        "its host name cannot be resolved",
+    ),
+    (
+        &[
+            "Connection refused",
+            "Failed to connect",
+            "Couldn't connect",
+            "No route to host",
+            "Network is unreachable",
+        ],
+        Health::Unreachable,
+        "nothing answers at that address",
+    ),
+    (
+        &["timed out", "Operation too slow"],
+        Health::Unreachable,
+        "it did not answer in time",
+    ),
+    (
+        &["Host key verification failed"],
+        Health::Unreachable,
+        "the host's SSH key is not known here; put it into known_hosts of the user that Caracal runs as",
+    ),
+    (
+        &[
+            "Permission denied (",
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "returned error: 401",
+            "returned error: 403",
+        ],
+        Health::Unauthorised,
+        "it does not exist or may not be read without credentials",
+    ),
+    (
+        &["returned error: 429", "returned error: 5"],
+        Health::Unreachable,
+        "its server is in trouble or asks for fewer requests",
+    ),
+    (
+        &["returned error: 30"],
+        Health::Missing,
+        "it redirects to another address; use that",
+    ),
+    (
+        &[
+            "does not appear to be a git repository",
+            "Repository not found",
+            "does not exist",
+            "not found",
+        ],
+        Health::Missing,
+        "there is no git repository at that address",
+    ),
+    (
+        &["certificate"],
+        Health::Unreachable,
+        "its TLS certificate was not accepted",
+    ),
+    (
+        &[
+            "not our ref",
+            "reference is not a tree",
+            "not a valid object",
+            "unable to read tree",
+        ],
+        Health::Unknown,
+        "that revision is not in the repository (any more)",
+    ),
+    (
+        &["No space left on device"],
+        Health::Unknown,
+        "the disk of the agent is full",
+    ),
+    (
+        &[
+            "hung up unexpectedly",
+            "Connection reset",
+            "Connection closed by",
+            "Empty reply from server",
+        ],
+        Health::Unreachable,
+        "it closed the connection",
+    ),
+];
+
+/// Whether git failed because the server answers from another address (HTTP).
+#[must_use]
+pub fn redirects(stderr: &str) -> bool {
+    stderr.contains("returned error: 30")
+}
+
+/// What git's error output says of the remote, and the sentence for people.
+#[must_use]
+pub fn diagnose(url: &str, stderr: &str) -> (Health, String) {
     let has = |s: &str| stderr.contains(s);
-    let why = if has("Could not resolve host") || has("Name or service not known") || has("Temporary failure in name") {
-        "its host name cannot be resolved"
-    } else if has("Connection refused") || has("Failed to connect") || has("Couldn't connect") {
-        "nothing answers at that address"
-    } else if has("timed out") || has("Operation too slow") {
-        "it did not answer in time"
-    } else if has("Host key verification failed") {
-        "the host's SSH key is not known here; put it into known_hosts of the user that Caracal runs as"
-    } else if has("Permission denied (") || has("Authentication failed") || has("could not read Username") || has("403")
-    {
-        "it does not exist or may not be read without credentials"
-    } else if has("does not appear to be a git repository")
-        || has("Repository not found")
-        || has("does not exist")
-        || has("not found")
-    {
-        "there is no git repository at that address"
-    } else if has("certificate") {
-        "its TLS certificate was not accepted"
-    } else if has("not our ref")
-        || has("reference is not a tree")
-        || has("not a valid object")
-        || has("unable to read tree")
-    {
-        "that revision is not in the repository (any more)"
-    } else if has("not allowed") && has("transport") {
-        "it leads to a transport that is not allowed for sources"
-    } else if has("No space left on device") {
-        "the disk of the agent is full"
-    } else {
-        ""
-    };
+    if has("not allowed") && has("transport") {
+        let sentence =
+            format!("The source {url} could not be read: it leads to a transport that is not allowed for sources.");
+        return (Health::Unknown, sentence);
+    }
+    let known = TROUBLES.iter().find(|(words, ..)| words.iter().any(|w| has(w)));
+    let (health, why) = known.map_or((Health::Unknown, ""), |(_, health, why)| (*health, *why));
+    (health, told(url, stderr, why))
+}
+
+fn told(url: &str, stderr: &str, why: &str) -> String {
     if !why.is_empty() {
         return format!("The source {url} could not be read: {why}.");
     }
@@ -230,6 +318,27 @@ mod tests {
                 "{stderr}: {got}"
             );
         }
+        for (stderr, want) in [
+            ("fatal: Authentication failed for 'https://x/'", Health::Unauthorised),
+            (
+                "fatal: unable to access 'https://x/403/': The requested URL returned error: 404",
+                Health::Unknown,
+            ),
+            ("fatal: repository 'https://x/403/' not found", Health::Missing),
+            (
+                "fatal: unable to access 'https://x/': The requested URL returned error: 502",
+                Health::Unreachable,
+            ),
+            (
+                "kex_exchange_identification: Connection closed by remote host",
+                Health::Unreachable,
+            ),
+            ("fatal: transport 'ext' not allowed", Health::Unknown),
+            ("fatal: the sky fell", Health::Unknown),
+        ] {
+            assert_eq!(diagnose("https://x/app", stderr).0, want, "{stderr}");
+        }
+        assert!(redirects("The requested URL returned error: 301") && !redirects("returned error: 403"));
         assert!(needs_all(
             "error: Server does not allow request for unadvertised object 12"
         ));

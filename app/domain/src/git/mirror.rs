@@ -3,7 +3,7 @@
 //! **Invariant:** no call puts a file of the repository in place or follows a link in it; blobs are fetched when asked for.
 
 use super::call::{GitCall, LOCAL_UPLOAD_PACK};
-use super::check::{check_path, check_ref, check_revision, check_url, is_local};
+use super::check::{check_path, check_revision, check_url, is_local};
 
 /// Asks for all branches and tags. Read its output with `parse_refs`.
 ///
@@ -72,22 +72,26 @@ impl Mirror {
         for revision in revisions {
             check_revision(revision)?;
         }
-        Ok(self.fetching(Some(depth), revisions))
+        Ok(self.fetching(&[&format!("--depth={depth}")], "--filter=blob:none", revisions))
     }
 
-    /// Fetches the newest of a branch, with `depth - 1` generations before it.
+    /// Fetches the commits that were left out of what `fetch` brought, their files not.
     ///
     /// # Errors
-    /// One sentence, when the branch is refused.
-    pub fn fetch_branch(&self, branch: &str, depth: u32) -> Result<GitCall, String> {
-        check_ref(branch)?;
-        Ok(self.fetching(Some(depth), &[&format!("+refs/heads/{branch}:refs/heads/{branch}")]))
+    /// One sentence, when the revision is refused.
+    pub fn deepen(&self, revision: &str) -> Result<GitCall, String> {
+        check_revision(revision)?;
+        Ok(self.fetching(&["--unshallow"], "--filter=tree:0", &[revision]))
     }
 
     /// Fetches all branches and tags, from a server that hands out no single commits.
     #[must_use]
     pub fn fetch_all(&self) -> GitCall {
-        self.fetching(None, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
+        self.fetching(
+            &[],
+            "--filter=blob:none",
+            &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"],
+        )
     }
 
     /// Tells the newest `most` commits that the branch went through from `old`, which is not among them, to `new`: those
@@ -161,8 +165,7 @@ impl Mirror {
         Ok(self.call(&["cat-file", "blob", id]))
     }
 
-    fn fetching(&self, depth: Option<u32>, what: &[&str]) -> GitCall {
-        let depth = depth.map(|d| format!("--depth={d}"));
+    fn fetching(&self, how: &[&str], but: &str, what: &[&str]) -> GitCall {
         let mut args = vec![
             "-c",
             // One file, so that a limit on the size of files is one on what is fetched.
@@ -173,11 +176,11 @@ impl Mirror {
             "--no-recurse-submodules",
             "--no-auto-maintenance",
         ];
-        args.extend(depth.as_deref());
+        args.extend(how);
         // A local one has its blobs here already.
         args.push(match is_local(&self.url) {
             true => LOCAL_UPLOAD_PACK,
-            false => "--filter=blob:none",
+            false => but,
         });
         args.extend(["--end-of-options", "origin"]);
         args.extend(what);

@@ -9,7 +9,7 @@ mod check;
 mod history;
 mod mirror;
 
-pub use answer::{Commit, Head, explain, needs_all, parse_log, parse_ls_remote};
+pub use answer::{Commit, Head, diagnose, explain, needs_all, parse_log, parse_ls_remote, redirects};
 pub use call::{Checkout, GitCall, Way, ls_remote};
 pub use check::{check_path, check_ref, check_revision, check_url, is_local, place_of};
 pub use history::{Entry, Logged, Named, parse_changes, parse_entry, parse_history, parse_refs};

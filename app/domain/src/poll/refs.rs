@@ -148,8 +148,7 @@ pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, mode: M
         })
     });
     let new = new.collect();
-    let went = before.refs.iter().map(|(n, r)| (n, r));
-    let all = before.gone.iter().map(|(n, r)| (n, r)).chain(went);
+    let all = before.gone.iter().map(|(n, r)| (n, r)).chain(&before.refs);
     let mut left: Vec<(String, String)> = all
         .filter(|(name, _)| !cursor.refs.contains_key(*name) && patterns.follow(name))
         .map(|(n, r)| (n.clone(), r.clone()))

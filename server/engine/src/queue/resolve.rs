@@ -5,6 +5,7 @@
 
 use super::{Outward, apply, short};
 use crate::clock::SharedClock;
+use crate::outgoing::{GitLimits, run_git};
 use crate::store::tasks::{Resolving, resolving};
 use crate::store::{Batch, NewEvent, Result, Store};
 use domain::git::{Head, explain, ls_remote, parse_ls_remote};
@@ -15,7 +16,7 @@ use domain::{JobId, TaskId};
 use futures::FutureExt;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -23,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest a source may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Most bytes of its answer: it is asked for one branch.
+const ANSWER: usize = 1 << 20;
 
 /// Finds exact commits.
 #[derive(Clone)]
@@ -171,29 +174,20 @@ impl Resolver {
     }
 }
 
-/// Asks a source where a branch stands: argument list, clean environment, bounded time and output.
+/// Asks a source where a branch stands.
 async fn ask(url: &str, branch: Option<&str>, rules: SourceRules) -> std::result::Result<Head, String> {
     let call = ls_remote(url, branch, rules.allow_local)?;
-    let mut command = tokio::process::Command::new("git");
-    command.args(&call.args).env_clear().envs(call.env.iter().cloned());
-    for key in ["PATH", "HOME"] {
-        if let Some(value) = std::env::var_os(key) {
-            command.env(key, value);
-        }
+    let limits = GitLimits {
+        time: PATIENCE,
+        out: ANSWER,
+        // Ssh may write down a host's new keys.
+        file: 64 << 20,
+    };
+    let answer = run_git(&call, Path::new("/"), &[], limits)
+        .await
+        .map_err(|fault| fault.sentence)?;
+    if !answer.good {
+        return Err(explain(url, &answer.err));
     }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let run = tokio::time::timeout(PATIENCE, command.output());
-    match run.await {
-        Err(_) => Err(format!("The source did not answer within {} s.", PATIENCE.as_secs())),
-        Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-            Err("The server has no `git` to read the source with: install it and run the plan again.".into())
-        }
-        Ok(Err(e)) => Err(format!("The server could not start `git`: {e}.")),
-        Ok(Ok(out)) if !out.status.success() => Err(explain(url, &String::from_utf8_lossy(&out.stderr))),
-        Ok(Ok(out)) => parse_ls_remote(&String::from_utf8_lossy(&out.stdout), branch),
-    }
+    parse_ls_remote(&String::from_utf8_lossy(&answer.out), branch)
 }
