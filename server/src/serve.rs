@@ -43,6 +43,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         settings: engine::dispatch::Settings {
             public_url: public_url.clone(),
             allow_local: settings.allow_local_sources,
+            allow_addresses: settings.allow_addresses.clone(),
             console_limit: settings.console_limit,
             ..engine::dispatch::Settings::default()
         },

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// Every key there is.
 pub const KEYS: &[&str] = &[
+    "allow_addresses",
     "allow_local_sources",
     "ca",
     "console_limit",
@@ -66,7 +67,7 @@ fn text_of(key: &str, value: toml::Value) -> anyhow::Result<String> {
         toml::Value::String(s) => Ok(s),
         toml::Value::Integer(n) => Ok(n.to_string()),
         toml::Value::Boolean(b) => Ok(b.to_string()),
-        toml::Value::Array(list) if key == "trusted_proxies" => {
+        toml::Value::Array(list) if matches!(key, "trusted_proxies" | "allow_addresses") => {
             let parts = list
                 .into_iter()
                 .map(|v| text_of("an address", v))
@@ -131,14 +132,16 @@ mod tests {
 
     #[test]
     fn values_of_every_kind_are_read() {
-        let f =
-            File::parse("slots = 4\nno_agent = true\nlisten = \"[::1]:80\"\ntrusted_proxies = [\"10.0.0.1\", \"::1\"]")
-                .expect("reads");
+        let f = File::parse(
+            "slots = 4\nno_agent = true\nlisten = \"[::1]:80\"\ntrusted_proxies = [\"10.0.0.1\", \"::1\"]\nallow_addresses = [\"10.4.0.0/16\"]",
+        )
+        .expect("reads");
         for (key, want) in [
             ("slots", "4"),
             ("no_agent", "true"),
             ("listen", "[::1]:80"),
             ("trusted_proxies", "10.0.0.1,::1"),
+            ("allow_addresses", "10.4.0.0/16"),
         ] {
             assert_eq!(f.get(key).as_deref(), Some(want));
         }

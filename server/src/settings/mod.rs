@@ -9,6 +9,7 @@ pub use self::agent::{AgentFlags, AgentSettings};
 use ::agent::Choice;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use engine::outgoing::address::Range;
 pub use file::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Whether paths, `file://` and `http://` are sources.
     pub allow_local_sources: bool,
+    /// Addresses that this server may connect to for others although they are nobody's on the open Internet.
+    pub allow_addresses: Vec<Range>,
     /// Whether the built-in agent runs.
     pub agent: bool,
     /// How it runs steps.
@@ -96,6 +99,21 @@ impl Sources<'_> {
             .parse()
             .map(Some)
             .map_err(|_| anyhow!("{place} is `{value}`, which is not {what}"))
+    }
+
+    /// A list, its parts between commas.
+    fn list<T: FromStr>(&self, name: &str, what: &str) -> anyhow::Result<Vec<T>> {
+        let Some((list, place)) = self.find(name, None) else {
+            return Ok(Vec::new());
+        };
+        list.split(',')
+            .map(str::trim)
+            .filter(|p| !p.is_empty())
+            .map(|part| {
+                part.parse()
+                    .map_err(|_| anyhow!("{place} holds `{part}`, which is not {what}"))
+            })
+            .collect()
     }
 }
 
@@ -154,15 +172,9 @@ impl Settings {
             .find("public_url", None)
             .map(|(url, place)| public(&url).with_context(|| place))
             .transpose()?;
-        let mut trusted_proxies = Vec::new();
-        if let Some((list, place)) = from.find("trusted_proxies", None) {
-            for part in list.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-                let ip: IpAddr = part
-                    .parse()
-                    .map_err(|_| anyhow!("{place} holds `{part}`, which is not an address"))?;
-                trusted_proxies.push(ip.to_canonical());
-            }
-        }
+        let trusted_proxies: Vec<IpAddr> = from.list("trusted_proxies", "an address")?;
+        let trusted_proxies = trusted_proxies.iter().map(IpAddr::to_canonical).collect();
+        let allow_addresses = from.list("allow_addresses", "an address or a range of them as 10.4.0.0/16")?;
         // On only where nobody but this machine can ask for a file of it.
         let allow_local_sources = from
             .read("allow_local_sources", None, "true or false")?
@@ -173,6 +185,7 @@ impl Settings {
             public_url,
             trusted_proxies,
             allow_local_sources,
+            allow_addresses,
             agent,
             executor,
             slots,

@@ -70,6 +70,11 @@ fn what_cannot_be_read_is_refused_by_name() {
             "trusted_proxies = \"10.0.0.1, proxy\"",
             "`proxy`, which is not an address",
         ),
+        (
+            "allow_addresses = [\"10.0.0.0/8\", \"gitlab\"]",
+            "`gitlab`, which is not an address or a range",
+        ),
+        ("allow_addresses = \"10.0.0.0/64\"", "`10.0.0.0/64`"),
         ("no_agent = \"perhaps\"", "which is not true or false"),
         ("console_limit = \"1 GB\"", "which is not a size as 64MiB or 1GiB"),
         ("console_limit = 0", "which is not a size"),
@@ -78,6 +83,24 @@ fn what_cannot_be_read_is_refused_by_name() {
         let e = format!("{:#}", resolve(toml, &[], ServeFlags::default()).expect_err(toml));
         assert!(e.contains(want), "{toml}: {e}");
     }
+}
+
+#[test]
+fn addresses_are_allowed_one_by_one_or_in_ranges() {
+    let toml = "allow_addresses = [\"10.4.0.0/16\", \"fd00::1\"]";
+    for (env, want) in [
+        (&[][..], &["10.4.0.0/16", "fd00::1"][..]),
+        (
+            &[("CARACAL_ALLOW_ADDRESSES", "192.168.1.7, ")][..],
+            &["192.168.1.7"][..],
+        ),
+    ] {
+        let got = resolve(toml, env, ServeFlags::default()).expect("resolves");
+        let want: Vec<Range> = want.iter().map(|r| r.parse().expect("a range")).collect();
+        assert_eq!(got.allow_addresses, want);
+    }
+    let none = resolve("", &[], ServeFlags::default()).expect("resolves");
+    assert!(none.allow_addresses.is_empty());
 }
 
 #[test]

@@ -168,6 +168,7 @@ const TROUBLES: &[(&[&str], Health, &str)] = &[
             "not our ref",
             "reference is not a tree",
             "not a valid object",
+            "bad object",
             "unable to read tree",
         ],
         Health::Unknown,

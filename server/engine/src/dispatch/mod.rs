@@ -24,6 +24,7 @@ pub use session::Frame;
 
 use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
+use crate::outgoing::address::Range;
 use crate::queue::Outward;
 use crate::scheduler::{Terms, place_waiting};
 use crate::space::Space;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether local sources are allowed.
     pub allow_local: bool,
+    /// Private addresses that outgoing requests may go to all the same.
+    pub allow_addresses: Vec<Range>,
     /// Milliseconds between heartbeats.
     pub heartbeat_ms: i64,
     /// Milliseconds without a word after which an agent is unreachable.
@@ -66,6 +69,7 @@ impl Default for Settings {
             server: "caracal".into(),
             public_url: "http://127.0.0.1:7420".into(),
             allow_local: false,
+            allow_addresses: Vec::new(),
             heartbeat_ms: 5_000,
             unreachable_ms: 15_000,
             lease_ms: 600_000,

@@ -10,6 +10,7 @@ mod fault;
 pub mod gate;
 pub mod git;
 mod guard;
+pub mod page;
 mod run;
 mod tls;
 

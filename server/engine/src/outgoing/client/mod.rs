@@ -80,6 +80,20 @@ impl Request {
         }
     }
 
+    /// What a forge is told of a commit.
+    ///
+    /// # Errors
+    /// When a header of it cannot be one, a token with a line break, say.
+    pub fn telling(forge: &domain::forge::Request) -> Result<Self, Fault> {
+        let mut request = Self::get(forge.url.as_str());
+        request.method = Method::POST;
+        request.body = Bytes::from(forge.body.clone());
+        for (name, value) in &forge.headers {
+            request = request.with(name, value)?;
+        }
+        request.proving(forge.credentials.0, &forge.credentials.1)
+    }
+
     /// The same with a header.
     ///
     /// # Errors

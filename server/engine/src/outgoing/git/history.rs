@@ -5,10 +5,10 @@
 
 use super::scratch::Scratch;
 use super::way::Prepared;
-use super::{Git, Remote, failed, nowhere, refused};
+use super::{Git, Remote, failed, refused};
 use crate::outgoing::{Fault, FaultKind, GitAnswer, GitLimits, run_git};
 use domain::git::{
-    Entry, GitCall, Logged, Mirror, Way, check_path, needs_all, parse_changes, parse_entry, parse_history, redirects,
+    Entry, GitCall, Logged, Mirror, check_path, needs_all, parse_changes, parse_entry, parse_history, redirects,
 };
 use std::collections::HashMap;
 
@@ -110,7 +110,7 @@ impl Git {
             Some(Entry::Submodule) => return no(FaultKind::BadAnswer, "a submodule"),
         };
         let call = here.mirror.blob(&id).map_err(refused)?;
-        let blob = here.run(call, &here.ready.way, b"", FILE).await?;
+        let blob = here.run(call, b"", FILE).await?;
         if blob.cut {
             return no(FaultKind::TooLarge, &format!("larger than {} KiB", FILE / 1024));
         }
@@ -158,20 +158,20 @@ impl Git {
 }
 
 impl Here<'_> {
-    /// Runs what stays in the folder.
+    /// Runs what is to succeed.
     async fn good(&self, call: GitCall) -> Result<GitAnswer, Fault> {
-        let answer = self.run(call, &nowhere(), b"", SAID).await?;
+        let answer = self.run(call, b"", SAID).await?;
         match answer.good || answer.cut {
             true => Ok(answer),
             false => Err(failed(&self.ready.url, &answer.err)),
         }
     }
 
-    /// Runs what goes to the remote.
+    /// Runs what fetches; it may fail.
     async fn reach(&self, call: GitCall) -> Result<GitAnswer, Fault> {
-        let answer = self.run(call, &self.ready.way, b"", SAID).await?;
-        // A file that grew beyond the limit ends who writes it: SIGXFSZ.
-        if !answer.good && (answer.err.contains("signal 25") || answer.err.contains("File too large")) {
+        let answer = self.run(call, b"", SAID).await?;
+        // A file that grows to the limit ends who writes it (SIGXFSZ), and git does not say why.
+        if !answer.good && self.scratch.largest() >= self.git.patience.fetched {
             let most = self.git.patience.fetched >> 20;
             let sentence = format!(
                 "The source {} holds more than {most} MiB for this question.",
@@ -184,7 +184,7 @@ impl Here<'_> {
 
     async fn has(&self, revision: &str) -> Result<bool, Fault> {
         let call = self.mirror.has(revision).map_err(refused)?;
-        Ok(self.run(call, &nowhere(), b"", SAID).await?.good)
+        Ok(self.run(call, b"", SAID).await?.good)
     }
 
     /// Files that commits changed, by commit; those of which not all are known are not among them.
@@ -194,9 +194,7 @@ impl Here<'_> {
             let before = c.parents.first().map(|p| format!(" {p}")).unwrap_or_default();
             input.push_str(&format!("{}{before}\n", c.revision));
         }
-        let told = self
-            .run(self.mirror.changes(), &self.ready.way, input.as_bytes(), SAID)
-            .await?;
+        let told = self.run(self.mirror.changes(), input.as_bytes(), SAID).await?;
         let mut changes = parse_changes(&told.out);
         if told.cut || !told.good {
             changes.pop();
@@ -215,12 +213,13 @@ impl Here<'_> {
         Ok(sorted)
     }
 
-    async fn run(&self, call: GitCall, way: &Way, input: &[u8], most: usize) -> Result<GitAnswer, Fault> {
+    /// Runs git in the folder, always as the remote is reached: what misses a blob fetches it.
+    async fn run(&self, call: GitCall, input: &[u8], most: usize) -> Result<GitAnswer, Fault> {
         let limits = GitLimits {
             time: self.git.patience.fetch,
             out: most,
             file: self.git.patience.fetched,
         };
-        run_git(&call.by(way), self.scratch.path(), input, limits).await
+        run_git(&call.by(&self.ready.way), self.scratch.path(), input, limits).await
     }
 }

@@ -13,7 +13,7 @@ pub use way::Credentials;
 
 use super::client::{Client, Request};
 use super::{Fault, FaultKind, GitAnswer, GitLimits, Guard, run_git};
-use domain::git::{GitCall, Head, Named, Way, diagnose, ls_refs, ls_remote, parse_ls_remote, parse_refs, redirects};
+use domain::git::{GitCall, Head, Named, diagnose, ls_refs, ls_remote, parse_ls_remote, parse_refs, redirects};
 use domain::health::Health;
 use scratch::Scratch;
 use std::path::{Path, PathBuf};
@@ -200,9 +200,4 @@ fn failed(url: &str, err: &str) -> Fault {
         Health::Healthy | Health::Unknown => FaultKind::BadAnswer,
     };
     Fault::new(kind, sentence)
-}
-
-/// A way that adds nothing: for calls that stay in a folder.
-fn nowhere() -> Way {
-    Way::default()
 }

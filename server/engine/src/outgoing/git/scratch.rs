@@ -34,6 +34,22 @@ impl Scratch {
         &self.0
     }
 
+    /// Bytes of the largest file in it.
+    pub(super) fn largest(&self) -> u64 {
+        let (mut folders, mut largest) = (vec![self.0.clone()], 0);
+        while let Some(folder) = folders.pop() {
+            let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            for entry in entries {
+                match entry.metadata() {
+                    Ok(m) if m.is_dir() => folders.push(entry.path()),
+                    Ok(m) => largest = largest.max(m.len()),
+                    Err(_) => {}
+                }
+            }
+        }
+        largest
+    }
+
     /// Writes a file that only this server's user can read.
     pub(super) fn secret(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.0.join(name);

@@ -149,6 +149,7 @@ fn quoted(path: &std::path::Path) -> String {
 fn by_http(way: &mut Way, remote: &Remote, host: &str, port: u16, addresses: &[SocketAddr]) -> Result<(), Fault> {
     let mut set = |key: &str, value: String| way.config.push((key.to_owned(), value));
     set("http.followRedirects", "false".into());
+    // Git before 2.37 does not know this setting and looks the name up again, after we have judged it.
     if host.parse::<IpAddr>().is_err() {
         let all: Vec<String> = addresses
             .iter()
