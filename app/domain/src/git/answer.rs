@@ -174,11 +174,7 @@ const TROUBLES: &[(&[&str], Health, &str)] = &[
         Health::Unknown,
         "that revision is not in the repository (any more)",
     ),
-    (
-        &["No space left on device"],
-        Health::Unknown,
-        "the disk of the agent is full",
-    ),
+    (&["No space left on device"], Health::Unknown, "the disk is full"),
     (
         &[
             "hung up unexpectedly",

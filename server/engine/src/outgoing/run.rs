@@ -46,27 +46,32 @@ pub(crate) struct Answer {
 /// When it cannot be started or does not end in time.
 pub(crate) async fn run(call: &GitCall, folder: &Path, input: &[u8], limits: Limits) -> Result<Answer, Fault> {
     let mut git = Running(start(call, folder, limits)?);
-    let done = tokio::time::timeout(limits.time, git.listen(input, limits.out)).await;
-    let over = !matches!(done, Ok(Ok((_, false, _))));
-    if over {
-        git.kill();
-    }
-    let status = git
-        .0
-        .wait()
-        .await
-        .map_err(|e| ours(&format!("git could not be waited for: {e}")))?;
-    let Ok(read) = done else {
-        let sentence = format!("The source did not answer within {}.", Span(limits.time));
-        return Err(Fault::new(FaultKind::TooSlow, sentence));
+    let whole = async {
+        let said = git.listen(input, limits.out).await?;
+        if said.cut {
+            git.kill();
+        }
+        Ok::<_, std::io::Error>((said, git.0.wait().await?))
     };
-    let (out, cut, err) = read.map_err(|e| ours(&format!("what git says could not be read: {e}")))?;
-    Ok(Answer {
-        good: status.success(),
-        out,
-        cut,
-        err,
-    })
+    let done = tokio::time::timeout(limits.time, whole).await;
+    if !matches!(done, Ok(Ok(_))) {
+        git.kill();
+        // It is killed; that it cannot be waited for changes nothing.
+        let _ = git.0.wait().await;
+    }
+    match done {
+        Err(_) => {
+            let sentence = format!("The source did not answer within {}.", Span(limits.time));
+            Err(Fault::new(FaultKind::TooSlow, sentence))
+        }
+        Ok(Err(e)) => Err(ours(&format!("what git says could not be read: {e}"))),
+        Ok(Ok((said, status))) => Ok(Answer {
+            good: status.success(),
+            out: said.out,
+            cut: said.cut,
+            err: said.err,
+        }),
+    }
 }
 
 fn start(call: &GitCall, folder: &Path, limits: Limits) -> Result<Child, Fault> {
@@ -115,9 +120,16 @@ fn ours(why: &str) -> Fault {
 /// A call that runs.
 struct Running(Child);
 
+/// What a call printed.
+struct Said {
+    out: Vec<u8>,
+    cut: bool,
+    err: String,
+}
+
 impl Running {
-    /// Reads to the end of both outputs, or to the limit of the first: what was printed, whether more, errors.
-    async fn listen(&mut self, input: &[u8], most: usize) -> std::io::Result<(Vec<u8>, bool, String)> {
+    /// Reads to the end of both outputs, or to the limit of the first.
+    async fn listen(&mut self, input: &[u8], most: usize) -> std::io::Result<Said> {
         let (stdin, stdout, stderr) = (self.0.stdin.take(), self.0.stdout.take(), self.0.stderr.take());
         let write = async move {
             if let Some(mut stdin) = stdin {
@@ -149,7 +161,7 @@ impl Running {
             None if cut => String::new(),
             None => both.await?,
         };
-        Ok((out, cut, err))
+        Ok(Said { out, cut, err })
     }
 
     /// Ends the whole group. The leader was not waited for, so its number is nobody else's.

@@ -4,7 +4,8 @@
 
 use super::super::fault::Span;
 use super::super::{Fault, FaultKind};
-use super::{Answer, Client, Request, shown};
+use super::redirect::shown;
+use super::{Answer, Client, Request};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use http_body_util::{BodyExt, Full};
