@@ -10,7 +10,6 @@ pub mod console;
 pub mod cron;
 pub mod error;
 pub mod event;
-#[cfg(feature = "rules")]
 pub mod forge;
 pub mod git;
 pub mod health;

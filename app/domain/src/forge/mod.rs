@@ -13,7 +13,7 @@ pub use answer::{Told, read};
 pub use place::{Place, place};
 
 use crate::git::check_revision;
-pub use crate::webhook::Provider;
+pub use crate::trigger::Provider;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -10,5 +10,5 @@ mod url;
 
 pub use pace::{first, next};
 #[cfg(feature = "rules")]
-pub use refs::{Cursor, Kind, MOST, Mode, New, Patterns, Seen, TooMany, look};
+pub use refs::{Cursor, Found, Kind, MOST, New, Patterns, TooMany, look};
 pub use url::{Looked, Page, UrlCursor, Watch, conditions, look_at};

@@ -4,7 +4,8 @@
 //! when it is whole again.
 
 use crate::git::Named;
-use crate::rule::glob;
+use crate::rule;
+use crate::trigger::{Poll, Seen};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,17 +23,6 @@ pub struct Patterns {
     /// Of tags: `v*`.
     #[serde(default)]
     pub tags: Vec<String>,
-}
-
-/// What a trigger makes of several commits that came at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// The newest alone.
-    #[default]
-    Latest,
-    /// Each.
-    Each,
 }
 
 /// What a name stands for.
@@ -94,7 +84,7 @@ pub struct New {
 
 /// What a look told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct Found {
     /// What is new, in the order of git's names: branches, then tags.
     pub new: Vec<New>,
     /// What to keep for the next look.
@@ -110,7 +100,7 @@ pub struct TooMany(pub usize);
 ///
 /// # Errors
 /// When the patterns match too much; the cursor then stays as it is.
-pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, mode: Mode) -> Result<Seen, TooMany> {
+pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, commits: Seen) -> Result<Found, TooMany> {
     let refs: BTreeMap<String, String> = now
         .iter()
         .filter(|r| patterns.follow(&r.name))
@@ -125,7 +115,7 @@ pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, mode: M
         gone: Vec::new(),
     };
     let Some(before) = before else {
-        return Ok(Seen {
+        return Ok(Found {
             new: Vec::new(),
             cursor,
         });
@@ -144,7 +134,7 @@ pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, mode: M
             name: short.to_owned(),
             old: old.map(str::to_owned),
             new: revision.clone(),
-            each: mode == Mode::Each && kind == Kind::Branch && old.is_some(),
+            each: commits == Seen::Each && kind == Kind::Branch && old.is_some(),
         })
     });
     let new = new.collect();
@@ -157,16 +147,29 @@ pub fn look(before: Option<&Cursor>, now: &[Named], patterns: &Patterns, mode: M
     let room = MOST_GONE.max(MOST.saturating_sub(cursor.refs.len()));
     left.drain(..left.len().saturating_sub(room));
     cursor.gone = left;
-    Ok(Seen { new, cursor })
+    Ok(Found { new, cursor })
 }
 
 impl Patterns {
+    /// Those of a poll: without any, all branches.
+    #[must_use]
+    pub fn of(poll: &Poll) -> Self {
+        let mut patterns = Self {
+            branches: poll.branches.clone(),
+            tags: poll.tags.clone(),
+        };
+        if patterns == Self::default() {
+            patterns.branches.push("**".into());
+        }
+        patterns
+    }
+
     /// Whether they match a name as git has it.
     #[must_use]
     pub fn follow(&self, name: &str) -> bool {
         match split(name) {
-            Some((Kind::Branch, short)) => self.branches.iter().any(|p| glob::matches(p, short)),
-            Some((Kind::Tag, short)) => self.tags.iter().any(|p| glob::matches(p, short)),
+            Some((Kind::Branch, short)) => self.branches.iter().any(|p| rule::matches(p, short)),
+            Some((Kind::Tag, short)) => self.tags.iter().any(|p| rule::matches(p, short)),
             None => false,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a page that cannot be understood is neither changed nor unchanged; what is kept of it is bounded.
 
+use crate::trigger::Poll;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,6 +20,17 @@ pub enum Watch {
     Version,
     /// The value at a JSON pointer (RFC 6901) in it.
     Pointer(String),
+}
+
+impl Watch {
+    /// What counts for a poll.
+    #[must_use]
+    pub fn of(poll: &Poll) -> Self {
+        match poll.pointer.as_deref() {
+            None | Some("") => Self::Body,
+            Some(pointer) => Self::Pointer(pointer.to_owned()),
+        }
+    }
 }
 
 /// What was seen last. Kept between looks as JSON.

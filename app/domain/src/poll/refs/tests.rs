@@ -27,7 +27,7 @@ fn patterns(branches: &[&str], tags: &[&str]) -> Patterns {
 fn looks(patterns: &Patterns, rounds: &[&[(&str, &str)]]) -> Vec<String> {
     let (mut cursor, mut told) = (None, Vec::new());
     for round in rounds {
-        let seen = look(cursor.as_ref(), &named(round), patterns, Mode::Latest).unwrap();
+        let seen = look(cursor.as_ref(), &named(round), patterns, Seen::Latest).unwrap();
         let words: Vec<String> = seen
             .new
             .iter()
@@ -89,28 +89,28 @@ fn what_went_away_and_came_back_as_it_was_is_not_new() {
 #[test]
 fn patterns_that_are_new_start_nothing_for_what_was_there() {
     let here = named(&[("main", "a"), ("release/1", "r")]);
-    let start = look(None, &here, &patterns(&["main"], &[]), Mode::Latest).unwrap();
+    let start = look(None, &here, &patterns(&["main"], &[]), Seen::Latest).unwrap();
     let wider = patterns(&["main", "release/*"], &[]);
-    let seen = look(Some(&start.cursor), &here, &wider, Mode::Latest).unwrap();
+    let seen = look(Some(&start.cursor), &here, &wider, Seen::Latest).unwrap();
     assert_eq!(seen.new, []);
     let later = named(&[("main", "b"), ("release/1", "s"), ("release/2", "t")]);
-    let seen = look(Some(&seen.cursor), &later, &wider, Mode::Latest).unwrap();
+    let seen = look(Some(&seen.cursor), &later, &wider, Seen::Latest).unwrap();
     let names: Vec<&str> = seen.new.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names, ["main", "release/1", "release/2"]);
     // With the patterns the change of a branch that both match counts.
-    let seen = look(Some(&start.cursor), &later, &wider, Mode::Latest).unwrap();
+    let seen = look(Some(&start.cursor), &later, &wider, Seen::Latest).unwrap();
     assert_eq!(seen.new.len(), 1);
 }
 
 #[test]
 fn commits_one_by_one_are_asked_for_where_there_are_any_between() {
     let all = patterns(&["**"], &["**"]);
-    let start = look(None, &named(&[("main", "a"), ("tag:v", "a")]), &all, Mode::Each).unwrap();
+    let start = look(None, &named(&[("main", "a"), ("tag:v", "a")]), &all, Seen::Each).unwrap();
     let now = named(&[("main", "b"), ("x", "b"), ("tag:v", "b")]);
-    let seen = look(Some(&start.cursor), &now, &all, Mode::Each).unwrap();
+    let seen = look(Some(&start.cursor), &now, &all, Seen::Each).unwrap();
     let each: Vec<(&str, bool)> = seen.new.iter().map(|n| (n.name.as_str(), n.each)).collect();
     assert_eq!(each, [("main", true), ("x", false), ("v", false)]);
-    let seen = look(Some(&start.cursor), &now, &all, Mode::Latest).unwrap();
+    let seen = look(Some(&start.cursor), &now, &all, Seen::Latest).unwrap();
     assert!(seen.new.iter().all(|n| !n.each));
 }
 
@@ -126,18 +126,18 @@ fn a_cursor_stays_below_a_bound() {
             .collect()
     };
     assert_eq!(
-        look(None, &many(0, MOST + 1), &all, Mode::Latest),
+        look(None, &many(0, MOST + 1), &all, Seen::Latest),
         Err(TooMany(MOST + 1))
     );
     let narrow = patterns(&["b1"], &[]);
-    assert!(look(None, &many(0, 100_000), &narrow, Mode::Latest).is_ok());
-    let mut cursor = look(None, &many(0, MOST), &all, Mode::Latest).unwrap().cursor;
+    assert!(look(None, &many(0, 100_000), &narrow, Seen::Latest).is_ok());
+    let mut cursor = look(None, &many(0, MOST), &all, Seen::Latest).unwrap().cursor;
     for round in 1..5 {
         let seen = look(
             Some(&cursor),
             &many(round * MOST, (round + 1) * MOST),
             &all,
-            Mode::Latest,
+            Seen::Latest,
         )
         .unwrap();
         assert_eq!(seen.new.len(), MOST);
@@ -147,12 +147,32 @@ fn a_cursor_stays_below_a_bound() {
     let json = serde_json::to_string(&cursor).unwrap();
     assert_eq!(serde_json::from_str::<Cursor>(&json).unwrap(), cursor);
     // An answer that is suddenly empty starts nothing when it is whole again.
-    let empty = look(Some(&cursor), &[], &all, Mode::Latest).unwrap().cursor;
+    let empty = look(Some(&cursor), &[], &all, Seen::Latest).unwrap().cursor;
     assert_eq!(
-        look(Some(&empty), &many(4 * MOST, 5 * MOST), &all, Mode::Latest)
+        look(Some(&empty), &many(4 * MOST, 5 * MOST), &all, Seen::Latest)
             .unwrap()
             .new,
         []
     );
     assert_eq!((cursor.len(), cursor.is_empty(), empty.is_empty()), (MOST, false, true));
+}
+
+#[test]
+fn a_poll_without_patterns_follows_every_branch() {
+    let main = "refs/heads/feature/x";
+    let tag = "refs/tags/v1";
+    for (branches, tags, want) in [
+        (&[][..], &[][..], (true, false)),
+        (&["main"], &[], (false, false)),
+        (&[], &["v*"], (false, true)),
+        (&["feature/*"], &["v*"], (true, true)),
+    ] {
+        let poll = Poll {
+            branches: patterns(branches, &[]).branches,
+            tags: patterns(&[], tags).tags,
+            ..Poll::default()
+        };
+        let p = Patterns::of(&poll);
+        assert_eq!((p.follow(main), p.follow(tag)), want, "{branches:?} {tags:?}");
+    }
 }
