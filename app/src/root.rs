@@ -9,6 +9,7 @@ use crate::layout::Frame;
 use crate::pages::agents::AgentRoutes;
 use crate::pages::plans::PlanRoutes;
 use crate::pages::queue::QueueShow;
+use crate::pages::secrets::SecretRoutes;
 use crate::pages::tasks::TaskRoutes;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -49,6 +50,7 @@ pub fn App() -> AnyView {
                     <PlanRoutes/>
                     <TaskRoutes/>
                     <AgentRoutes/>
+                    <SecretRoutes/>
                     <Route path=path!("/me") view=chunks::show_me ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

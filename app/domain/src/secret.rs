@@ -76,6 +76,38 @@ pub struct SetSecret {
     pub value: SecretValue,
 }
 
+/// What a new master key did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyRotation {
+    /// Secrets that are under the new key now.
+    pub moved: u64,
+    /// Those that do not open; they, and the key they are under, stay as they were.
+    pub unreadable: Vec<UnreadableSecret>,
+}
+
+/// A secret that does not open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UnreadableSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// Its name.
+    pub name: String,
+    /// The plan whose alone it is; absent for one of the project.
+    pub plan: Option<SecretPlan>,
+    /// Why not.
+    pub why: String,
+}
+
+/// A value that a person gave: the line's end behind a single line is that of a terminal or of a paste. A text of several
+/// lines, a key file say, stays as it is.
+#[must_use]
+pub fn without_line_end(text: &str) -> &str {
+    let single = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t));
+    single.filter(|t| !t.contains('\n')).unwrap_or(text)
+}
+
 /// What is wrong with a name; `None` when nothing is.
 #[must_use]
 pub fn name_problem(name: &str) -> Option<&'static str> {

@@ -20,6 +20,9 @@ macro_rules! all {
             rest: agent_new agent_new_there pages::agents::AgentNew,
             rest: agent agent_there pages::agents::AgentShow,
             rest: agent_remove agent_remove_there pages::agents::AgentRemove,
+            rest: secret_list secret_list_there pages::secrets::SecretList,
+            rest: secret_new secret_new_there pages::secrets::SecretNew,
+            rest: secret_show secret_show_there pages::secrets::SecretShow,
             rest: me me_there pages::me::MeShow,
             rest: login login_there pages::login::Login,
             rest: setup setup_there pages::setup::Setup,
@@ -96,6 +99,12 @@ views! {
     show_agent agent "/agents",
     /// `/agents/:id/remove`.
     show_agent_remove agent_remove "/agents",
+    /// `/admin/secrets`.
+    show_secrets secret_list "/admin",
+    /// `/admin/secrets/new`.
+    show_secret_new secret_new "/admin",
+    /// `/admin/secrets/:id`.
+    show_secret secret_show "/admin",
     /// `/me`.
     show_me me "/me",
     /// `/login`.

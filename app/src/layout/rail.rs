@@ -4,9 +4,10 @@
 
 use super::me::FrameView;
 use super::user_menu::UserMenu;
-use super::{LiveMark, use_me};
+use super::{IfMay, LiveMark, use_me};
 use crate::components::{Icon, IconSize, Logo};
 use crate::memo::memo;
+use domain::auth::Action;
 use domain::queue::QueueFigures;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -16,15 +17,18 @@ enum Section {
     Queue,
     Plans,
     Agents,
+    Secrets,
     Other,
 }
 
 impl Section {
     fn of(path: &str) -> Self {
-        match path.split('/').nth(1).unwrap_or_default() {
-            "" | "tasks" => Self::Queue,
-            "plans" => Self::Plans,
-            "agents" => Self::Agents,
+        let mut parts = path.split('/').skip(1);
+        match (parts.next().unwrap_or_default(), parts.next()) {
+            ("" | "tasks", _) => Self::Queue,
+            ("plans", _) => Self::Plans,
+            ("agents", _) => Self::Agents,
+            ("admin", Some("secrets")) => Self::Secrets,
             _ => Self::Other,
         }
     }
@@ -72,6 +76,12 @@ pub fn Rail() -> AnyView {
                     <span>"Agents"</span>
                     {away}
                 </a>
+                <IfMay action=Action::Write>
+                    <a href="/admin/secrets" aria-current=current(Section::Secrets)>
+                        <Icon name="key-round"/>
+                        <span>"Secrets"</span>
+                    </a>
+                </IfMay>
             </nav>
             <div class="rail-foot">
                 <p class="flex items-center px-2 py-1.5 min-h-7">
@@ -134,6 +144,9 @@ mod tests {
             ("/tasks/12", Section::Queue),
             ("/plans/3/edit", Section::Plans),
             ("/agents", Section::Agents),
+            ("/admin/secrets", Section::Secrets),
+            ("/admin/secrets/7", Section::Secrets),
+            ("/admin", Section::Other),
             ("/me", Section::Other),
         ] {
             assert_eq!(Section::of(path), want);

@@ -7,5 +7,6 @@ pub mod login;
 pub mod me;
 pub mod plans;
 pub mod queue;
+pub mod secrets;
 pub mod setup;
 pub mod tasks;

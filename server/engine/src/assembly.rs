@@ -37,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 /// The master keys' file in the data folder. No backup has it, for a backup with its key keeps no secret.
 pub const MASTER_KEY: &str = "master.key";
 
+/// What it is called while it is being written; a crash may leave it.
+pub const NEW_MASTER_KEY: &str = "master.key.new";
+
 /// What an engine is started with.
 #[derive(Clone)]
 pub struct Options {
@@ -80,12 +83,9 @@ pub enum StartError {
     /// The consoles' folder.
     #[error("the folder {0} for consoles cannot be used: {1}")]
     Consoles(PathBuf, std::io::Error),
-    /// The master key's file.
+    /// The master keys: their file, or one that is missing.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// A master key is missing.
-    #[error("the database holds secrets under the master key {0}, which is not in {file}; put back the file that belongs to this database", file = .1.display())]
-    NoKey(String, PathBuf),
     /// The first write.
     #[error("the database cannot be written: {0}")]
     Write(#[from] crate::store::Error),
@@ -108,7 +108,7 @@ impl Engine {
         let store = Store::open(&database).await?;
         store.write(|tx| agents::all_unheard(tx).boxed()).await?;
         settings.server = own_id(&store).await?;
-        let vault = Arc::new(keys(&store, data.join(MASTER_KEY)).await?);
+        let vault = Arc::new(Vault::of(&store, &data.join(MASTER_KEY)).await?);
         let (told, durable) = mpsc::unbounded_channel();
         let folder = data.join("console");
         let bounds = crate::console::Options {
@@ -216,19 +216,6 @@ impl Engine {
         for l in self.loops {
             let _ = l.await;
         }
-    }
-}
-
-/// The master keys: all that secrets are under must be there. A new one, made where they are missing, would hide that.
-async fn keys(store: &Store, path: PathBuf) -> Result<Vault, StartError> {
-    let mut needed = crate::store::secrets::keys(store).await?;
-    if !needed.is_empty() && !path.exists() {
-        return Err(StartError::NoKey(needed.remove(0), path));
-    }
-    let vault = Vault::open(&path, &mut rand::rng())?;
-    match needed.into_iter().find(|id| !vault.has(id)) {
-        Some(id) => Err(StartError::NoKey(id, path)),
-        None => Ok(vault),
     }
 }
 

@@ -5,7 +5,7 @@
 use super::{Entry, MANIFEST, Manifest, copy};
 use anyhow::{Context as _, bail};
 use domain::Timestamp;
-use engine::assembly::MASTER_KEY;
+use engine::assembly::{MASTER_KEY, NEW_MASTER_KEY};
 use engine::store::backup::snapshot;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -24,6 +24,7 @@ const LEFT_OUT: &[&str] = &[
     "reserve",
     "agent",
     MASTER_KEY,
+    NEW_MASTER_KEY,
     CONSOLE,
 ];
 

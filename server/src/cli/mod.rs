@@ -10,6 +10,7 @@ mod backup;
 mod doctor;
 mod local;
 mod plan;
+mod secrets;
 
 use crate::settings::{AgentFlags, AgentSettings, GlobalFlags, ServeFlags, Settings};
 use clap::{Parser, Subcommand};
@@ -41,6 +42,9 @@ enum Command {
     /// API tokens, in the data folder of this machine
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Secrets and their master key, in the data folder of this machine
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Plan documents
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -115,6 +119,39 @@ enum AgentTokenCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum SecretCommand {
+    /// List secrets, never their values
+    List,
+    /// Make a secret or set it anew; the value is read from standard input
+    Set {
+        /// Its name: capitals, digits and `_`
+        name: String,
+        /// The plan whose alone it is; the whole project's without
+        #[arg(long, value_name = "NAME")]
+        plan: Option<String>,
+        /// Read the value from standard input; the line's end behind a single line is not part of it
+        #[arg(long, required = true)]
+        value_stdin: bool,
+    },
+    /// Remove a secret
+    Remove {
+        /// Its name
+        name: String,
+        /// The plan whose alone it is
+        #[arg(long, value_name = "NAME")]
+        plan: Option<String>,
+    },
+    /// Make a new master key and put every secret under it; the server may run
+    RotateKey,
+    /// Name the secrets that do not open, because their master key is lost, say
+    ForgetUnreadable {
+        /// Remove them, for good
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum PlanCommand {
     /// Check a plan document: every mistake with its line and column
     Validate {
@@ -159,6 +196,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(command) => wait_for(accounts::user(&settings, command), false)?,
         Command::Token(command) => wait_for(accounts::token(&settings, command), false)?,
         Command::AgentToken(command) => wait_for(agent_tokens::run(&settings, command), false)?,
+        Command::Secret(command) => wait_for(secrets::run(&settings, command), false)?,
         Command::Backup { dir } => wait_for(backup::take(&settings, &dir), false)?,
         Command::Restore { dir } => wait_for(backup::restore(&settings, &dir), false)?,
         Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
@@ -204,6 +242,11 @@ mod tests {
             "caracal agent-token create --expires 30m --uses 3 --label pool=fast",
             "caracal --data d agent-token list",
             "caracal agent-token revoke 7",
+            "caracal secret list",
+            "caracal --data d secret set DEPLOY_KEY --plan app --value-stdin",
+            "caracal secret remove DEPLOY_KEY --plan app",
+            "caracal secret rotate-key",
+            "caracal secret forget-unreadable --yes",
             "caracal --data d backup b",
             "caracal restore b --data new",
         ] {
@@ -212,6 +255,8 @@ mod tests {
         for line in [
             "caracal user add ana --role admin",
             "caracal user add ana --role king --password-stdin",
+            "caracal secret set DEPLOY_KEY",
+            "caracal secret set DEPLOY_KEY hunter2 --value-stdin",
             "caracal fly",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

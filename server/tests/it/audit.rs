@@ -60,6 +60,7 @@ async fn every_deed_leaves_one_entry_and_one_that_does_nothing_leaves_none() {
             json!({ "version": 1, "value": "hunter4" }).to_string(),
             0,
         ),
+        ("POST", "/secrets/rotate-key".into(), String::new(), 1),
         ("DELETE", "/secrets/1".into(), String::new(), 1),
         ("POST", "/plans/999999/tasks".into(), "{}".into(), 0),
     ];

@@ -159,7 +159,9 @@ async fn beside_a_running_server_its_socket_is_asked() {
         ("/api/v1/users", secret.trim(), "200"),
         ("/api/v1/users", token.trim(), "401"),
         ("/api/v1/users", "", "401"),
-        ("/api/v1/plans", secret.trim(), "404"),
+        ("/api/v1/plans", secret.trim(), "200"),
+        ("/api/v1/plans/1", secret.trim(), "404"),
+        ("/api/v1/tasks", secret.trim(), "404"),
     ] {
         let mut stream = tokio::net::UnixStream::connect(data.join("caracal.sock"))
             .await
@@ -258,7 +260,7 @@ async fn help_and_version_are_answers() {
         format!("caracal {}\n", env!("CARGO_PKG_VERSION"))
     );
     let help = text(&caracal(dir.path(), &["--help"], "").await.stdout);
-    for command in ["serve", "agent", "agent-token", "user", "token", "plan"] {
+    for command in ["serve", "agent", "agent-token", "user", "token", "secret", "plan"] {
         assert!(help.contains(command), "{help}");
     }
 }

@@ -21,6 +21,7 @@ mod paths;
 mod problems;
 mod ranges;
 mod remote;
+mod secret_commands;
 mod secrets;
 mod sign_in;
 mod sockets;

@@ -135,3 +135,89 @@ async fn a_backup_holds_no_key_and_is_of_no_use_without_it() {
     std::fs::copy(house.dir.path().join("master.key"), full.1.join("master.key")).unwrap();
     start(&full.1).await.unwrap().stop().await;
 }
+
+#[tokio::test]
+async fn a_key_is_changed_while_secrets_are_being_set_and_none_is_left_under_the_old_one() {
+    let house = House::new().await;
+    let admin = house.user("admin", Role::Admin).await;
+    let make = async |n: usize| {
+        let wish = json!({ "name": format!("KEY_{n}"), "value": CANARY });
+        let made = house.post("/api/v1/secrets", &admin, &wish).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+    };
+    let rotate = async || {
+        let done = house.post("/api/v1/secrets/rotate-key", &admin, &json!({})).await;
+        assert_eq!(done.status, 200, "{}", done.text());
+        assert_eq!(done.json()["unreadable"], json!([]));
+    };
+    for round in 0..4 {
+        let makers = futures::future::join_all((0..20).map(|n| make(round * 20 + n)));
+        tokio::join!(makers, rotate(), rotate());
+    }
+    let key = house.dir.path().join("master.key");
+    assert_eq!(std::fs::read_to_string(&key).unwrap().lines().count(), 1);
+    let vault = engine::auth::vault::Vault::present(&key).unwrap();
+    let lost = engine::auth::rotation::lost(&house.engine.store, &vault).await.unwrap();
+    assert_eq!(lost, []);
+    let listed = house.get("/api/v1/secrets?limit=200", &admin).await;
+    assert_eq!(listed.json()["items"].as_array().unwrap().len(), 80);
+}
+
+#[tokio::test]
+async fn what_a_form_sends_is_the_text_that_was_typed_and_no_answer_has_it() {
+    let house = House::new().await;
+    let ana = house.user("ana", Role::Editor).await;
+    let cookie = house.session("ana").await;
+    let post = async |path: &str, body: &str| {
+        let form = call("POST", path)
+            .form(body)
+            .header("cookie", &cookie)
+            .header("origin", crate::house::ORIGIN)
+            .header("referer", &format!("{}/admin/secrets/new", crate::house::ORIGIN))
+            .header("accept", "text/html");
+        house.send(form).await
+    };
+    // Browsers send a text area's lines with CRLF, which no private key survives.
+    for (name, sent) in [("KEY", "begin%0D%0Aend%0D%0A"), ("TOKEN", &format!("{CANARY}%0D%0A"))] {
+        let made = post("/ui/secrets/create", &format!("name={name}&plan=&value={sent}")).await;
+        assert_eq!(
+            (made.status.as_u16(), made.header("location")),
+            (302, "/admin/secrets"),
+            "{}",
+            made.text()
+        );
+    }
+    let want = [("KEY", "begin\nend\n"), ("TOKEN", CANARY)].map(|(n, v)| (n.to_owned(), v.to_owned()));
+    assert_eq!(crate::secret_commands::values(house.dir.path()).await, want);
+
+    let id = house.get("/api/v1/secrets", &ana).await.json()["items"][0]["id"].clone();
+    for (path, body) in [
+        ("/ui/secrets/create", format!("name=TOKEN&value={CANARY}")),
+        ("/ui/secrets/create", format!("name=no+name&value={CANARY}")),
+        ("/ui/secrets/create", format!("name=OTHER&plan=999999&value={CANARY}")),
+        ("/ui/secrets/create", format!("name=OTHER&plan=x&value={CANARY}")),
+        ("/ui/secrets/set", format!("secret={id}&version=7&value={CANARY}")),
+        ("/ui/secrets/set", format!("secret={id}&version=x&value={CANARY}")),
+        ("/ui/secrets/set", format!("secret=999999&version=1&value={CANARY}")),
+    ] {
+        let refused = post(path, &body).await;
+        assert_eq!(refused.status, 302, "{path} {body}: {}", refused.text());
+        let back = refused.header("location").to_owned();
+        assert!(
+            back.contains("/admin/secrets/new?") && back.contains("__err="),
+            "{back}"
+        );
+        let all = format!("{:?}{}", refused.headers, refused.text());
+        assert!(!all.contains(CANARY), "{all}");
+        let page = back.split_once("7420").map_or(back.as_str(), |(_, path)| path);
+        let shown = house
+            .send(
+                call("GET", page)
+                    .header("cookie", &cookie)
+                    .header("accept", "text/html"),
+            )
+            .await;
+        assert_eq!(shown.status, 200);
+        assert!(!shown.text().contains(CANARY), "{page}");
+    }
+}

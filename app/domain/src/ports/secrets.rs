@@ -3,7 +3,7 @@
 //! **Invariant:** no method answers a value.
 
 use crate::auth::Viewer;
-use crate::secret::{NewSecret, SecretView, SetSecret};
+use crate::secret::{KeyRotation, NewSecret, SecretView, SetSecret};
 use crate::{Result, SecretId};
 use async_trait::async_trait;
 
@@ -20,4 +20,6 @@ pub trait Secrets: Send + Sync {
     async fn set(&self, viewer: &Viewer, id: SecretId, wish: SetSecret) -> Result<SecretView>;
     /// Removes one.
     async fn delete(&self, viewer: &Viewer, id: SecretId) -> Result<()>;
+    /// Makes a new master key and puts every secret under it.
+    async fn rotate_key(&self, viewer: &Viewer) -> Result<KeyRotation>;
 }

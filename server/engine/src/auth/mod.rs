@@ -4,7 +4,9 @@
 //! **Invariant:** nothing here reads a clock; a secret is compared only by its hash, and a password is hashed only behind
 //! the gate of `Passwords`.
 
+pub mod keys;
 pub mod password;
+pub mod rotation;
 pub mod secret;
 pub mod setup;
 pub mod throttle;

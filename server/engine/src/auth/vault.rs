@@ -4,21 +4,21 @@
 //! **Invariant:** what is sealed opens only as what it was sealed as: project, plan, name and version are authenticated with
 //! it, so rows that were swapped do not open. No key and no secret is ever shown by `Debug`.
 
+use super::keys::{self, KEY, Master};
 use super::secret::{hex, unhex};
-use crate::store::secrets::Sealed;
+use crate::store::Store;
+use crate::store::secrets::{self, Sealed};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use rand::RngCore;
-use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Mutex, MutexGuard, OwnedRwLockReadGuard, RwLock as Turn};
 use zeroize::Zeroizing;
 
-/// Bytes of a key.
-const KEY: usize = 32;
+pub use super::keys::KeyError;
+
 /// Bytes of a nonce.
 const NONCE: usize = 24;
 
@@ -54,90 +54,141 @@ pub enum Shut {
     Changed,
 }
 
-/// Why there is no vault.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be used.
-    #[error("the master key's file {file} cannot be used: {why}", file = .0.display(), why = .1)]
-    File(PathBuf, io::Error),
-    /// Others can read it.
-    #[error("the master key's file {} can be read by others; make it 0600", .0.display())]
-    Open(PathBuf),
-    /// It holds something else.
-    #[error("line {line} of the master key's file {file} is no key: 64 hex digits were expected", line = .1, file = .0.display())]
-    Malformed(PathBuf, usize),
-}
-
-/// The master keys; the first seals, all open.
+/// The master keys; the first seals, all open. They may change while it is in use.
 pub struct Vault {
-    keys: Vec<Master>,
-}
-
-struct Master {
-    id: String,
-    key: Zeroizing<[u8; KEY]>,
+    path: PathBuf,
+    keys: RwLock<Arc<Vec<Master>>>,
+    sealing: Arc<Turn<()>>,
+    rotating: Mutex<()>,
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|k| &k.id)).finish()
+        f.debug_list().entries(self.keys().iter().map(|k| &k.id)).finish()
     }
 }
 
 impl Vault {
-    /// Reads the key file, one key a line, the newest first. One that is not there is made.
+    fn over(path: &Path, keys: Vec<Master>) -> Self {
+        Self {
+            path: path.to_owned(),
+            keys: RwLock::new(Arc::new(keys)),
+            sealing: Arc::default(),
+            rotating: Mutex::default(),
+        }
+    }
+
+    /// Reads the key file. One that is not there is made.
     ///
     /// # Errors
     /// When it cannot be read or made, is open to others, or holds no keys.
     pub fn open(path: &Path, rng: &mut dyn RngCore) -> Result<Self, KeyError> {
-        let failed = |e| KeyError::File(path.to_owned(), e);
-        let mut text = Zeroizing::new(String::new());
-        match OpenOptions::new().read(true).open(path) {
-            Ok(mut file) => {
-                let mode = file.metadata().map_err(failed)?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    return Err(KeyError::Open(path.to_owned()));
-                }
-                file.read_to_string(&mut text).map_err(failed)?;
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let mut key = Zeroizing::new([0; KEY]);
-                rng.fill_bytes(&mut *key);
-                *text = format!("{}\n", hex(&*key));
-                let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-                let mut file = made.map_err(failed)?;
-                // Whatever is sealed with it must not outlive it.
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(failed)?;
-            }
-            Err(e) => return Err(failed(e)),
+        if let Some(keys) = keys::read(path)? {
+            return Ok(Self::over(path, keys));
         }
-        let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
-        let keys =
-            lines.map(|(n, line)| master(line.trim()).ok_or_else(|| KeyError::Malformed(path.to_owned(), n + 1)));
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
-            return Err(KeyError::Malformed(path.to_owned(), 1));
+        let keys = vec![Master::fresh(rng)];
+        keys::write(path, &keys)?;
+        Ok(Self::over(path, keys))
+    }
+
+    /// The keys that are there, perhaps none; nothing is made. Without keys nothing can be sealed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is open to others, or holds something else.
+    pub fn present(path: &Path) -> Result<Self, KeyError> {
+        Ok(Self::over(path, keys::read(path)?.unwrap_or_default()))
+    }
+
+    /// A vault that nothing opens from and nothing is sealed with.
+    #[must_use]
+    pub fn without_keys(path: &Path) -> Self {
+        Self::over(path, Vec::new())
+    }
+
+    /// The vault of a database: every key that its secrets are under must be there. A new key, made where those are missing,
+    /// would hide that.
+    ///
+    /// # Errors
+    /// As for [`Vault::open`]; `Missing` when a key is not there.
+    pub async fn of(store: &Store, path: &Path) -> Result<Self, KeyError> {
+        let needed = secrets::keys(store).await?;
+        let vault = match needed.is_empty() {
+            true => Self::open(path, &mut rand::rng())?,
+            false => Self::present(path)?,
+        };
+        match needed.into_iter().find(|id| !vault.has(id)) {
+            Some(id) => Err(KeyError::Missing(id, path.to_owned())),
+            None => Ok(vault),
         }
-        Ok(Self { keys })
+    }
+
+    fn keys(&self) -> Arc<Vec<Master>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a key is among them.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {
-        self.keys.iter().any(|k| k.id == id)
+        self.keys().iter().any(|k| k.id == id)
     }
 
-    /// The key that seals.
+    /// The key that seals; nothing when there is none.
     #[must_use]
-    pub fn key_id(&self) -> &str {
-        self.keys.first().map_or("", |k| &k.id)
+    pub fn key_id(&self) -> String {
+        self.keys().first().map(|k| k.id.clone()).unwrap_or_default()
     }
 
-    /// Seals a secret; `None` only when it is longer than any cipher takes.
+    /// The keys besides, for what has not been put under the newest yet.
+    #[must_use]
+    pub fn older(&self) -> usize {
+        self.keys().len().saturating_sub(1)
+    }
+
+    /// To be held from before [`Vault::seal`] until what was sealed is committed: meanwhile the newest key stays the newest,
+    /// so a rotation sees all that is under the key before.
+    pub async fn sealing(&self) -> OwnedRwLockReadGuard<()> {
+        self.sealing.clone().read_owned().await
+    }
+
+    /// To be held by whoever changes the keys.
+    pub(super) async fn rotating(&self) -> MutexGuard<'_, ()> {
+        self.rotating.lock().await
+    }
+
+    /// A new key seals from here on; the others still open. The new one is on the disk before it seals anything.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing has changed then.
+    pub(super) async fn add_key(&self) -> Result<(), KeyError> {
+        let _nobody_seals = self.sealing.write().await;
+        let mut keys = vec![Master::fresh(&mut rand::rng())];
+        keys.extend(self.keys().iter().cloned());
+        self.change(keys)
+    }
+
+    /// Lets go of all keys but the newest and these.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing has changed then.
+    pub(super) fn keep(&self, needed: &[String]) -> Result<(), KeyError> {
+        let keys = self.keys();
+        let kept = keys
+            .iter()
+            .enumerate()
+            .filter(|(n, k)| *n == 0 || needed.contains(&k.id));
+        self.change(kept.map(|(_, k)| k.clone()).collect())
+    }
+
+    fn change(&self, keys: Vec<Master>) -> Result<(), KeyError> {
+        keys::write(&self.path, &keys)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(())
+    }
+
+    /// Seals a secret; `None` only when it is longer than any cipher takes, or there is no key.
     pub fn seal(&self, rng: &mut dyn RngCore, what: As<'_>, secret: &[u8]) -> Option<Sealed> {
-        let master = self.keys.first()?;
+        let keys = self.keys();
+        let master = keys.first()?;
         let mut key = Zeroizing::new([0; KEY]);
         rng.fill_bytes(&mut *key);
         let nonce = fresh(rng);
@@ -169,7 +220,8 @@ impl Vault {
     /// # Errors
     /// As for opening it.
     pub fn renew(&self, rng: &mut dyn RngCore, what: As<'_>, sealed: &Sealed) -> Result<Option<Sealed>, Shut> {
-        let Some(master) = self.keys.first().filter(|k| k.id != sealed.key_id) else {
+        let keys = self.keys();
+        let Some(master) = keys.first().filter(|k| k.id != sealed.key_id) else {
             return Ok(None);
         };
         let key = self.unwrap(what, sealed)?;
@@ -181,7 +233,8 @@ impl Vault {
     }
 
     fn unwrap(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<[u8; KEY]>, Shut> {
-        let master = self.keys.iter().find(|k| k.id == sealed.key_id);
+        let keys = self.keys();
+        let master = keys.iter().find(|k| k.id == sealed.key_id);
         let master = master.ok_or_else(|| Shut::NoKey(sealed.key_id.clone()))?;
         let wrapped = unhex(&sealed.wrapped_key)
             .filter(|w| w.len() > NONCE)
@@ -202,21 +255,6 @@ fn wrap(rng: &mut dyn RngCore, master: &Master, key: &[u8], what: As<'_>) -> Opt
     let nonce = fresh(rng);
     let wrapped = cipher(&master.key).encrypt(&nonce, payload(key, &what.bytes())).ok()?;
     Some(hex(&[nonce.as_slice(), &wrapped].concat()))
-}
-
-fn master(line: &str) -> Option<Master> {
-    let bytes = Zeroizing::new(unhex(line)?);
-    let mut key = Zeroizing::new([0; KEY]);
-    if bytes.len() != KEY {
-        return None;
-    }
-    key.copy_from_slice(&bytes);
-    // A name that tells nothing of it.
-    let digest = Sha256::digest([b"caracal master key ".as_slice(), &*key].concat());
-    Some(Master {
-        id: hex(&digest[..6]),
-        key,
-    })
 }
 
 fn cipher(key: &[u8; KEY]) -> XChaCha20Poly1305 {
@@ -327,31 +365,6 @@ mod tests {
         std::fs::write(&path, "7".repeat(64)).unwrap();
         let new = Vault::open(&path, &mut rng).unwrap();
         assert_eq!(*new.open_secret(DEPLOY, &renewed).unwrap(), b"hunter2");
-        assert_eq!(new.open_secret(DEPLOY, &sealed), Err(Shut::NoKey(old.key_id().into())));
-    }
-
-    #[test]
-    fn a_key_file_that_others_read_or_that_is_none_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, mut rng) = (dir.path().join("master.key"), rng());
-        Vault::open(&path, &mut rng).unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        assert!(matches!(Vault::open(&path, &mut rng), Err(KeyError::Open(_))));
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-        for (text, line) in [
-            ("", 1),
-            ("\n\n", 1),
-            ("abc", 1),
-            (&format!("{}\nxyz\n", "0".repeat(64)), 2),
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let refused = Vault::open(&path, &mut rng);
-            assert!(
-                matches!(refused, Err(KeyError::Malformed(_, n)) if n == line),
-                "{text:?}"
-            );
-        }
+        assert_eq!(new.open_secret(DEPLOY, &sealed), Err(Shut::NoKey(old.key_id())));
     }
 }

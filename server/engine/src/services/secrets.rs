@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a value is sealed before it is in any write; every setting and removal is audited without it.
 
-use crate::auth::vault::{As, Vault};
+use crate::auth::rotation;
+use crate::auth::vault::{As, KeyError, Vault};
 use crate::clock::SharedClock;
 use crate::store::audit::Entry;
 use crate::store::secrets::{self, Place, Row, Sealed};
@@ -10,7 +11,9 @@ use crate::store::{Store, fault_id};
 use async_trait::async_trait;
 use domain::auth::{Action, Scope, Via, Viewer, authorize};
 use domain::ports::Secrets;
-use domain::secret::{NewSecret, SecretPlan, SecretValue, SecretView, SetSecret, name_problem, value_problem};
+use domain::secret::{
+    KeyRotation, NewSecret, SecretPlan, SecretValue, SecretView, SetSecret, name_problem, value_problem,
+};
 use domain::{Error, PlanId, Problem, ProjectId, Result, SecretId, Timestamp};
 use std::sync::Arc;
 
@@ -77,8 +80,10 @@ fn checked(name: Option<&str>, value: &SecretValue) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
+    // Also in the detail, which is all that a command shows.
+    let detail: Vec<_> = problems.iter().map(ToString::to_string).collect();
     Err(Error::Invalid {
-        detail: "The secret was not set.".into(),
+        detail: detail.join(" "),
         problems,
     })
 }
@@ -118,6 +123,7 @@ impl Secrets for SecretsService {
             plan: wish.plan_id,
             name: wish.name,
         };
+        let _until_committed = self.vault.sealing().await;
         let sealed = self.seal(&place, 1, &wish.value)?;
         let (who, now) = (viewer.clone(), self.clock.now());
         let by = (viewer.via != Via::Cli).then_some(viewer.user);
@@ -151,6 +157,7 @@ impl Secrets for SecretsService {
             name: row.name,
         };
         let n = wish.version;
+        let _until_committed = self.vault.sealing().await;
         let sealed = self.seal(&place, n.saturating_add(1), &wish.value)?;
         let (who, now) = (viewer.clone(), self.clock.now());
         let by = (viewer.via != Via::Cli).then_some(viewer.user);
@@ -194,5 +201,18 @@ impl Secrets for SecretsService {
             })
             .await?;
         Ok(())
+    }
+
+    async fn rotate_key(&self, viewer: &Viewer) -> Result<KeyRotation> {
+        authorize(viewer, Action::Administer, Scope::default_project("the master key"))?;
+        let noted = Entry {
+            object: Some("master key"),
+            ..Entry::by(viewer, self.clock.now(), "secret.rotate_key")
+        };
+        let done = rotation::rotate(&self.store, &self.vault, noted).await;
+        done.map_err(|e| match e {
+            KeyError::Database(e) => e.public(),
+            e => Error::Unavailable(format!("The master key was not changed: {e}.")),
+        })
     }
 }

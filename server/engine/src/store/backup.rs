@@ -20,7 +20,7 @@ pub struct Snapshot {
 /// must not mean anything else.
 const JUMP: i64 = 1_000_000;
 
-async fn open(file: &Path, read_only: bool) -> sqlx::Result<SqliteConnection> {
+pub(super) async fn open(file: &Path, read_only: bool) -> sqlx::Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .read_only(read_only)

@@ -4,6 +4,8 @@
 
 use super::{Result, Store, Tx, on, on_tx};
 use domain::{PlanId, ProjectId, SecretId, Timestamp, UserId};
+use sqlx::Connection;
+use std::path::Path;
 
 /// A sealed secret; each part as hex.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -59,6 +61,8 @@ pub struct Locked {
     pub project_id: i64,
     /// Its plan.
     pub plan_id: Option<i64>,
+    /// That plan's name.
+    pub plan: Option<String>,
     /// Its name.
     pub name: String,
     /// How often it was set.
@@ -70,7 +74,8 @@ pub struct Locked {
 
 const ROW: &str = "SELECT s.id, s.plan_id, p.name AS plan, s.name, s.n, u.name AS set_by, s.set_at, s.used_at FROM secrets s \
     LEFT JOIN plans p ON p.id = s.plan_id LEFT JOIN users u ON u.id = s.set_by WHERE s.project_id = $1";
-const LOCKED: &str = "SELECT id, project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext FROM secrets";
+const LOCKED: &str = "SELECT s.id, s.project_id, s.plan_id, p.name AS plan, s.name, s.n, s.key_id, s.wrapped_key, s.nonce, s.ciphertext \
+    FROM secrets s LEFT JOIN plans p ON p.id = s.plan_id";
 
 /// All secrets of a project and of its plans, by name.
 ///
@@ -97,18 +102,18 @@ pub async fn one(store: &Store, project: ProjectId, id: SecretId) -> Result<Opti
 /// # Errors
 /// When the database fails.
 pub async fn locked(store: &Store, id: SecretId) -> Result<Option<Locked>> {
-    let sql = format!("{LOCKED} WHERE id = $1");
+    let sql = format!("{LOCKED} WHERE s.id = $1");
     Ok(on!(store.db(), p => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(p).await?))
 }
 
-/// Those that are not under this master key, some at a time.
+/// Those behind this one that are not under this master key, some at a time. No key is called "": none is under that.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn under_other_keys(store: &Store, key_id: &str, most: i64) -> Result<Vec<Locked>> {
-    let sql = format!("{LOCKED} WHERE key_id <> $1 ORDER BY id LIMIT $2");
+pub async fn under_other_keys(store: &Store, key_id: &str, after: i64, most: i64) -> Result<Vec<Locked>> {
+    let sql = format!("{LOCKED} WHERE s.key_id <> $1 AND s.id > $2 ORDER BY s.id LIMIT $3 + 0");
     Ok(on!(store.db(), p => {
-        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(key_id).bind(most).fetch_all(p).await?
+        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(key_id).bind(after).bind(most).fetch_all(p).await?
     }))
 }
 
@@ -120,6 +125,28 @@ pub async fn keys(store: &Store) -> Result<Vec<String>> {
     let sql = "SELECT DISTINCT key_id FROM secrets ORDER BY key_id";
     let rows: Vec<(String,)> = on!(store.db(), p => sqlx::query_as(sql).fetch_all(p).await?);
     Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// The master keys that secrets in a database file are under, and how many under each; the file is only read, and may be of
+/// a version that had no secrets yet.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn keys_in(file: &Path) -> sqlx::Result<Vec<(String, i64)>> {
+    let mut c = super::backup::open(file, true).await?;
+    let there: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM sqlite_master WHERE name = 'secrets'")
+        .fetch_optional(&mut c)
+        .await?;
+    let keys = match there {
+        Some(_) => {
+            sqlx::query_as("SELECT key_id, COUNT(*) FROM secrets GROUP BY key_id ORDER BY key_id")
+                .fetch_all(&mut c)
+                .await?
+        }
+        None => Vec::new(),
+    };
+    c.close().await?;
+    Ok(keys)
 }
 
 /// Makes one, sealed as number 1; `None` when the name is in use there.

@@ -69,6 +69,8 @@ pub fn local(web: &Web) -> Router<Web> {
         tokens::endpoints(),
         agents::token_endpoints(),
         me::endpoints(),
+        secrets::endpoints(),
+        plans::list_endpoint(),
     ]
     .concat();
     guarded(mounted(web, &table), web)

@@ -28,10 +28,19 @@ struct PlanText {
 }
 
 pub fn endpoints() -> Vec<Endpoint> {
+    [list_endpoint(), plan_endpoints()].concat()
+}
+
+/// What the command line needs too: it knows plans by name.
+pub fn list_endpoint() -> Vec<Endpoint> {
+    let list = endpoint(Method::GET, "/plans", "Plans, newest first.", list)
+        .query([LIMIT, CURSOR, field("q", "Text in name or description.")])
+        .lists::<PlanSummary>();
+    vec![list]
+}
+
+fn plan_endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/plans", "Plans, newest first.", list)
-            .query([LIMIT, CURSOR, field("q", "Text in name or description.")])
-            .lists::<PlanSummary>(),
         endpoint(Method::POST, "/plans", "Makes a plan.", create)
             .takes::<NewPlan>()
             .gives::<PlanView>()

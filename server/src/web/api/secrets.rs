@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::SecretId;
 use domain::page::Page;
-use domain::secret::{NewSecret, SecretView, SetSecret};
+use domain::secret::{KeyRotation, NewSecret, SecretView, SetSecret};
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -40,6 +40,13 @@ pub fn endpoints() -> Vec<Endpoint> {
             .takes::<SetSecret>()
             .gives::<SecretView>(),
         endpoint(Method::DELETE, "/secrets/{id}", "Removes a secret.", delete).nothing(),
+        endpoint(
+            Method::POST,
+            "/secrets/rotate-key",
+            "Makes a new master key and puts every secret under it.",
+            rotate_key,
+        )
+        .gives::<KeyRotation>(),
     ]
 }
 
@@ -70,4 +77,8 @@ async fn set(
 async fn delete(State(web): Doors, Who(viewer): Who, Id(id): Id<SecretId>) -> Result<StatusCode, Refusal> {
     web.ports.secrets.delete(&viewer, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn rotate_key(State(web): Doors, Who(viewer): Who) -> Answer<KeyRotation> {
+    Ok(Json(web.ports.secrets.rotate_key(&viewer).await?))
 }

@@ -102,8 +102,10 @@ async fn secrets_move_to_another_master_key_one_by_one(database: Database) {
     for name in ["A", "B", "C"] {
         insert(&store, place(name), "text").await.unwrap();
     }
-    let old = secrets::under_other_keys(&store, "k2", 2).await.unwrap();
+    let old = secrets::under_other_keys(&store, "k2", 0, 2).await.unwrap();
     assert_eq!(old.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    let rest = secrets::under_other_keys(&store, "k2", old[1].id, 2).await.unwrap();
+    assert_eq!(rest.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["C"]);
     for moved in [true, false] {
         let from = old[0].clone();
         let done = write(&store, move |tx| {
