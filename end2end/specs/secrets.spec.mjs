@@ -87,12 +87,13 @@ for (const mode of modes) {
 
   test(`it is removed after a question (${mode.name})`, async () => {
     await the.api.post('/secrets', { name: `DOOMED_${word}`, value: 'x' });
-    const page = await the.page(mode);
+    const page = await the.page(mode.scripts ? mode : { ...mode, width: 360, height: 740 });
     await visit(page, '/admin/secrets');
     const row = page.getByRole('row', { name: new RegExp(`^DOOMED_${word}`) });
     await row.locator('summary').focus();
     await page.keyboard.press('Enter');
     await row.getByText('It cannot be brought back.').waitFor();
+    await shoot(page, `secret-remove-${mode.scripts ? 'live' : 'plain'}`);
     assert.notEqual(await secretOf(`DOOMED_${word}`), undefined, 'asking removes nothing');
     await row.getByRole('button', { name: 'Remove it' }).click();
     await row.waitFor({ state: 'detached' });

@@ -109,7 +109,7 @@ fn empty() -> impl IntoView {
 pub fn owner(plan: Option<SecretPlan>) -> AnyView {
     match plan {
         Some(plan) => view! {
-            <span class="inline-flex items-center gap-1.5 min-w-0 max-w-full">
+            <span class="inline-flex align-bottom items-center gap-1.5 min-w-0 max-w-full">
                 <Icon name="file-code" size=IconSize::Small/>
                 <span class="sr-only">"plan "</span>
                 <a class="alink trunc" href=format!("/plans/{}", plan.id)>{plan.name}</a>
@@ -129,7 +129,7 @@ fn row(s: SecretView, now: Timestamp, acts: Acts) -> AnyView {
     let set_anew = format!("Set anew {}", s.name);
     view! {
         <tr role="row">
-            <td role="cell" class="c-main min-w-0 min-[900px]:w-[30%] min-[900px]:max-w-0">
+            <td role="cell" class="c-main max-[899px]:col-span-2 min-w-0 min-[900px]:w-[30%] min-[900px]:max-w-0">
                 <span class="t1 mono">
                     <span class="trunc" title=s.name.clone()>{s.name.clone()}</span>
                 </span>
