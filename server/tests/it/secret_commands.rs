@@ -5,7 +5,7 @@
 use crate::house::House;
 use domain::ports::Secrets as _;
 use domain::secret::{NewSecret, SecretValue};
-use engine::assembly::MASTER_KEY;
+use engine::assembly::{Engine, MASTER_KEY, Options};
 use engine::auth::rotation;
 use engine::auth::vault::{As, Vault};
 use engine::clock::SystemClock;
@@ -18,13 +18,13 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the program on the data folder `data`.
-async fn caracal(data: &Path, args: &[&str], input: &str, failpoints: &str) -> Output {
-    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_caracal"))
-        .args(args)
+fn command(data: &Path, failpoints: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caracal"));
+    command
         .env_clear()
         .env("CARACAL_DATA", data)
         .env("CARACAL_EXECUTOR", "process")
@@ -32,8 +32,13 @@ async fn caracal(data: &Path, args: &[&str], input: &str, failpoints: &str) -> O
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs the program on the data folder `data`.
+async fn caracal(data: &Path, args: &[&str], input: &str, failpoints: &str) -> Output {
+    let mut child = command(data, failpoints).args(args).spawn().unwrap();
     // A program that ends at once does not read.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
     child.wait_with_output().await.unwrap()
@@ -208,6 +213,38 @@ async fn a_change_of_the_master_key_may_be_killed_at_any_instant() {
         assert!(new.len() == 1 && new != old, "{point}");
         assert!(!data.join("master.key.new").exists(), "{point}");
     }
+}
+
+#[tokio::test]
+async fn a_server_killed_while_it_changes_its_key_starts_again_with_every_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let all = folder_with_secrets(data).await;
+    let mut server = command(data, "server.secrets-moved=kill")
+        .args(["serve", "--listen", "127.0.0.1:0", "--no-agent"])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let greeting = lines.next_line().await.unwrap().unwrap();
+    assert!(greeting.contains("is listening on"), "{greeting}");
+    let told = secret(data, &["rotate-key"], "").await.unwrap_err();
+    assert!(told.starts_with("caracal: the server"), "{told}");
+    let ended = server.wait_with_output().await.unwrap();
+    assert_eq!(ended.status.signal(), Some(9), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("failpoint server.secrets-moved reached"));
+    assert_eq!((keys(data).len(), values(data).await), (2, all.clone()));
+
+    let options = Options {
+        database: Location::Sqlite(data.join("caracal.db")),
+        data: data.to_owned(),
+        settings: engine::dispatch::Settings::default(),
+        clock: Arc::new(SystemClock),
+    };
+    let engine = Engine::start(options).await.unwrap();
+    let done = engine.ports.secrets.rotate_key(&command_line()).await.unwrap();
+    assert_eq!((done.moved, done.unreadable.len()), (130, 0));
+    engine.stop().await;
+    assert_eq!((keys(data).len(), values(data).await), (1, all));
 }
 
 #[tokio::test]

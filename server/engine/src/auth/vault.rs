@@ -57,14 +57,22 @@ pub enum Shut {
 /// The master keys; the first seals, all open. They may change while it is in use.
 pub struct Vault {
     path: PathBuf,
-    keys: RwLock<Arc<Vec<Master>>>,
+    keys: RwLock<Arc<Keys>>,
     sealing: Arc<Turn<()>>,
     rotating: Mutex<()>,
 }
 
+/// The keys of this process.
+struct Keys {
+    /// Those in the file, the newest first.
+    live: Vec<Master>,
+    /// Those that went from the file while it ran: who has read a row just before a rotation still opens it.
+    gone: Vec<Master>,
+}
+
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys().iter().map(|k| &k.id)).finish()
+        f.debug_list().entries(self.keys().live.iter().map(|k| &k.id)).finish()
     }
 }
 
@@ -72,7 +80,10 @@ impl Vault {
     fn over(path: &Path, keys: Vec<Master>) -> Self {
         Self {
             path: path.to_owned(),
-            keys: RwLock::new(Arc::new(keys)),
+            keys: RwLock::new(Arc::new(Keys {
+                live: keys,
+                gone: Vec::new(),
+            })),
             sealing: Arc::default(),
             rotating: Mutex::default(),
         }
@@ -122,26 +133,26 @@ impl Vault {
         }
     }
 
-    fn keys(&self) -> Arc<Vec<Master>> {
+    fn keys(&self) -> Arc<Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a key is among them.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {
-        self.keys().iter().any(|k| k.id == id)
+        self.keys().live.iter().any(|k| k.id == id)
     }
 
     /// The key that seals; nothing when there is none.
     #[must_use]
     pub fn key_id(&self) -> String {
-        self.keys().first().map(|k| k.id.clone()).unwrap_or_default()
+        self.keys().live.first().map(|k| k.id.clone()).unwrap_or_default()
     }
 
     /// The keys besides, for what has not been put under the newest yet.
     #[must_use]
     pub fn older(&self) -> usize {
-        self.keys().len().saturating_sub(1)
+        self.keys().live.len().saturating_sub(1)
     }
 
     /// To be held from before [`Vault::seal`] until what was sealed is committed: meanwhile the newest key stays the newest,
@@ -161,9 +172,10 @@ impl Vault {
     /// When the file cannot be written; nothing has changed then.
     pub(super) async fn add_key(&self) -> Result<(), KeyError> {
         let _nobody_seals = self.sealing.write().await;
-        let mut keys = vec![Master::fresh(&mut rand::rng())];
-        keys.extend(self.keys().iter().cloned());
-        self.change(keys)
+        let keys = self.keys();
+        let mut live = vec![Master::fresh(&mut rand::rng())];
+        live.extend(keys.live.iter().cloned());
+        self.change(live, keys.gone.clone())
     }
 
     /// Lets go of all keys but the newest and these.
@@ -172,23 +184,28 @@ impl Vault {
     /// When the file cannot be written; nothing has changed then.
     pub(super) fn keep(&self, needed: &[String]) -> Result<(), KeyError> {
         let keys = self.keys();
-        let kept = keys
-            .iter()
-            .enumerate()
-            .filter(|(n, k)| *n == 0 || needed.contains(&k.id));
-        self.change(kept.map(|(_, k)| k.clone()).collect())
+        let (mut live, mut gone) = (Vec::new(), keys.gone.clone());
+        for (n, key) in keys.live.iter().enumerate() {
+            let to = if n == 0 || needed.contains(&key.id) {
+                &mut live
+            } else {
+                &mut gone
+            };
+            to.push(key.clone());
+        }
+        self.change(live, gone)
     }
 
-    fn change(&self, keys: Vec<Master>) -> Result<(), KeyError> {
-        keys::write(&self.path, &keys)?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    fn change(&self, live: Vec<Master>, gone: Vec<Master>) -> Result<(), KeyError> {
+        keys::write(&self.path, &live)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Keys { live, gone });
         Ok(())
     }
 
     /// Seals a secret; `None` only when it is longer than any cipher takes, or there is no key.
     pub fn seal(&self, rng: &mut dyn RngCore, what: As<'_>, secret: &[u8]) -> Option<Sealed> {
         let keys = self.keys();
-        let master = keys.first()?;
+        let master = keys.live.first()?;
         let mut key = Zeroizing::new([0; KEY]);
         rng.fill_bytes(&mut *key);
         let nonce = fresh(rng);
@@ -221,7 +238,7 @@ impl Vault {
     /// As for opening it.
     pub fn renew(&self, rng: &mut dyn RngCore, what: As<'_>, sealed: &Sealed) -> Result<Option<Sealed>, Shut> {
         let keys = self.keys();
-        let Some(master) = keys.first().filter(|k| k.id != sealed.key_id) else {
+        let Some(master) = keys.live.first().filter(|k| k.id != sealed.key_id) else {
             return Ok(None);
         };
         let key = self.unwrap(what, sealed)?;
@@ -234,7 +251,7 @@ impl Vault {
 
     fn unwrap(&self, what: As<'_>, sealed: &Sealed) -> Result<Zeroizing<[u8; KEY]>, Shut> {
         let keys = self.keys();
-        let master = keys.iter().find(|k| k.id == sealed.key_id);
+        let master = keys.live.iter().chain(&keys.gone).find(|k| k.id == sealed.key_id);
         let master = master.ok_or_else(|| Shut::NoKey(sealed.key_id.clone()))?;
         let wrapped = unhex(&sealed.wrapped_key)
             .filter(|w| w.len() > NONCE)
@@ -366,5 +383,26 @@ mod tests {
         let new = Vault::open(&path, &mut rng).unwrap();
         assert_eq!(*new.open_secret(DEPLOY, &renewed).unwrap(), b"hunter2");
         assert_eq!(new.open_secret(DEPLOY, &sealed), Err(Shut::NoKey(old.key_id())));
+    }
+
+    #[tokio::test]
+    async fn who_read_a_row_before_a_rotation_still_opens_it_and_the_file_has_no_old_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut rng) = (dir.path().join("master.key"), rng());
+        let vault = Vault::open(&path, &mut rng).unwrap();
+        let sealed = vault.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
+        for _ in 0..2 {
+            vault.add_key().await.unwrap();
+            assert_eq!(vault.older(), 1, "a key that went does not come back");
+            vault.keep(&[]).unwrap();
+        }
+        assert_eq!(*vault.open_secret(DEPLOY, &sealed).unwrap(), b"hunter2");
+        assert!(!vault.has(&sealed.key_id));
+        let next = Vault::present(&path).unwrap();
+        assert_eq!((next.key_id(), next.older()), (vault.key_id(), 0));
+        assert_eq!(
+            next.open_secret(DEPLOY, &sealed),
+            Err(Shut::NoKey(sealed.key_id.clone()))
+        );
     }
 }
