@@ -98,6 +98,8 @@ pub struct UnreadableSecret {
     pub plan: Option<SecretPlan>,
     /// Why not.
     pub why: String,
+    /// What uses it, in words.
+    pub used_by: Vec<String>,
 }
 
 /// A value that a person gave: the line's end behind a single line is that of a terminal or of a paste. A text of several

@@ -89,11 +89,12 @@ fn rotated(done: &KeyRotation) -> anyhow::Result<()> {
 }
 
 fn reason(s: &UnreadableSecret) -> String {
-    format!(
-        "{}: {}",
-        titled(&s.name, s.plan.as_ref().map(|p| p.name.clone())),
-        s.why
-    )
+    let title = titled(&s.name, s.plan.as_ref().map(|p| p.name.clone()));
+    let users = match s.used_by.is_empty() {
+        true => String::new(),
+        false => format!(" (used by {})", s.used_by.join(", ")),
+    };
+    format!("{title}{users}: {}", s.why)
 }
 
 /// Without `yes` it only says what it would remove.

@@ -13,6 +13,7 @@ use engine::services::access::command_line;
 use engine::services::secrets::SecretsService;
 use engine::store::secrets::{rewrap, under_other_keys};
 use engine::store::{Location, Store};
+use serde_json::json;
 use server::web::local::LocalSocket;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -185,6 +186,7 @@ async fn a_change_of_the_master_key_may_be_killed_at_any_instant() {
     for (point, keys_left) in [
         ("server.keys-written=kill", 1),
         ("server.key-added=kill", 2),
+        ("server.key-named=kill", 2),
         ("server.secrets-moved=kill", 2),
         ("server.secrets-moved=kill@2", 2),
         ("server.keys-written=kill@2", 2),
@@ -215,6 +217,16 @@ async fn a_change_of_the_master_key_may_be_killed_at_any_instant() {
     }
 }
 
+async fn engine(data: &Path) -> Engine {
+    let options = Options {
+        database: Location::Sqlite(data.join("caracal.db")),
+        data: data.to_owned(),
+        settings: engine::dispatch::Settings::default(),
+        clock: Arc::new(SystemClock),
+    };
+    Engine::start(options).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_server_killed_while_it_changes_its_key_starts_again_with_every_secret() {
     let dir = tempfile::tempdir().unwrap();
@@ -234,13 +246,7 @@ async fn a_server_killed_while_it_changes_its_key_starts_again_with_every_secret
     assert!(text(&ended.stderr).contains("failpoint server.secrets-moved reached"));
     assert_eq!((keys(data).len(), values(data).await), (2, all.clone()));
 
-    let options = Options {
-        database: Location::Sqlite(data.join("caracal.db")),
-        data: data.to_owned(),
-        settings: engine::dispatch::Settings::default(),
-        clock: Arc::new(SystemClock),
-    };
-    let engine = Engine::start(options).await.unwrap();
+    let engine = engine(data).await;
     let done = engine.ports.secrets.rotate_key(&command_line()).await.unwrap();
     assert_eq!((done.moved, done.unreadable.len()), (130, 0));
     engine.stop().await;
@@ -259,6 +265,10 @@ async fn secrets_whose_key_is_lost_are_named_and_removed_only_when_told() {
         secret(data, &forget, "").await.unwrap(),
         "Every secret opens; there is nothing to forget.\n"
     );
+    let before = engine(data).await;
+    let wish = serde_json::from_value(json!({ "name": "push", "provider": "github" })).unwrap();
+    before.ports.hooks.create(&command_line(), wish).await.unwrap();
+    before.stop().await;
     std::fs::remove_file(data.join(MASTER_KEY)).unwrap();
     for args in [&["set", "C", "--value-stdin"][..], &["rotate-key"]] {
         let refused = secret(data, args, "x").await.unwrap_err();
@@ -280,12 +290,21 @@ async fn secrets_whose_key_is_lost_are_named_and_removed_only_when_told() {
         named.starts_with("A: the master key ") && named.contains("\nB: ") && named.contains("\nNothing was removed."),
         "{named}"
     );
-    assert_eq!(secret(data, &["list"], "").await.unwrap().lines().count(), 2);
+    assert!(named.contains("(used by the hook push): "), "{named}");
+    assert_eq!(secret(data, &["list"], "").await.unwrap().lines().count(), 3);
     let (before, _) = store(data).await.audit_check().await.unwrap();
-    assert!(secret(data, &forget, "").await.unwrap().ends_with("\nRemoved: 2.\n"));
-    assert_eq!(store(data).await.audit_check().await.unwrap(), (before + 2, None));
+    assert!(secret(data, &forget, "").await.unwrap().ends_with("\nRemoved: 3.\n"));
+    assert_eq!(store(data).await.audit_check().await.unwrap(), (before + 3, None));
     assert_eq!(secret(data, &["list"], "").await.unwrap(), "");
     secret(data, &["set", "C", "--value-stdin"], "x").await.unwrap();
+    let after = engine(data).await;
+    let hooks = after.ports.hooks.list(&command_line()).await.unwrap();
+    assert_eq!(
+        (hooks.len(), hooks[0].secret_at),
+        (1, None),
+        "the hook is there, and believes nobody"
+    );
+    after.stop().await;
     assert_eq!(values(data).await, [("C".into(), "x".into())]);
 }
 

@@ -7,7 +7,7 @@
 use super::vault::{As, KeyError, Shut, Vault};
 use crate::store::audit::Entry;
 use crate::store::secrets::{self, Locked};
-use crate::store::{self, Store};
+use crate::store::{self, Store, settings};
 use domain::secret::{KeyRotation, SecretPlan, UnreadableSecret};
 use domain::{PlanId, ProjectId, SecretId};
 use futures::FutureExt;
@@ -24,16 +24,19 @@ fn what(s: &Locked) -> As<'_> {
     }
 }
 
-fn unreadable(s: &Locked, why: &Shut) -> UnreadableSecret {
-    UnreadableSecret {
-        id: SecretId(s.id),
+async fn unreadable(store: &Store, s: &Locked, why: &Shut) -> store::Result<UnreadableSecret> {
+    let id = SecretId(s.id);
+    let used_by = store
+        .write(move |tx| async move { secrets::used_by(tx, id).await }.boxed())
+        .await?;
+    let plan = s.plan_id.zip(s.plan.clone());
+    Ok(UnreadableSecret {
+        id,
         name: s.name.clone(),
-        plan: s
-            .plan_id
-            .zip(s.plan.clone())
-            .map(|(id, name)| SecretPlan { id: PlanId(id), name }),
+        plan: plan.map(|(id, name)| SecretPlan { id: PlanId(id), name }),
         why: why.to_string(),
-    }
+        used_by,
+    })
 }
 
 /// Makes a new master key, puts every secret under it and lets go of the keys that nothing is under any more; `noted` goes
@@ -43,10 +46,22 @@ fn unreadable(s: &Locked, why: &Shut) -> UnreadableSecret {
 /// When the key file or the database cannot be written; whatever was done till then stands, and does no harm.
 pub async fn rotate(store: &Store, vault: &Vault, noted: Entry) -> Result<KeyRotation, KeyError> {
     let _alone = vault.rotating().await;
-    vault.add_key().await?;
+    vault.add_key()?;
     failpoint::reached("server.key-added");
-    store.write(move |tx| tx.audit(noted.clone()).boxed()).await?;
     let (newest, mut after) = (vault.key_id(), 0);
+    let key = newest.clone();
+    // From this commit on nothing is stored under another key, whoever has sealed it: what is found below is all there is.
+    store
+        .write(move |tx| {
+            let (key, noted) = (key.clone(), noted.clone());
+            async move {
+                settings::put(tx, secrets::SEALING, &key).await?;
+                tx.audit(noted).await
+            }
+            .boxed()
+        })
+        .await?;
+    failpoint::reached("server.key-named");
     let mut done = KeyRotation::default();
     loop {
         let some = secrets::under_other_keys(store, &newest, after, AT_ONCE).await?;
@@ -54,10 +69,11 @@ pub async fn rotate(store: &Store, vault: &Vault, noted: Entry) -> Result<KeyRot
         after = last.id;
         let mut moves = Vec::new();
         for secret in some {
-            match vault.renew(&mut rand::rng(), what(&secret), &secret.sealed) {
+            let renewed = vault.renew(&mut rand::rng(), what(&secret), &secret.sealed);
+            match renewed {
                 Ok(Some(sealed)) => moves.push((secret, sealed)),
                 Ok(None) => {}
-                Err(why) => done.unreadable.push(unreadable(&secret, &why)),
+                Err(why) => done.unreadable.push(unreadable(store, &secret, &why).await?),
             }
         }
         done.moved += store
@@ -92,17 +108,15 @@ pub async fn lost(store: &Store, vault: &Vault) -> store::Result<Vec<UnreadableS
         let some = secrets::under_other_keys(store, "", after, AT_ONCE).await?;
         let Some(last) = some.last() else { return Ok(found) };
         after = last.id;
-        let shut = |s: &Locked| {
-            vault
-                .open_secret(what(s), &s.sealed)
-                .err()
-                .map(|why| unreadable(s, &why))
-        };
-        found.extend(some.iter().filter_map(shut));
+        for secret in &some {
+            if let Err(why) = vault.open_secret(what(secret), &secret.sealed) {
+                found.push(unreadable(store, secret, &why).await?);
+            }
+        }
     }
 }
 
-/// Removes secrets, each with an entry like `noted` in the audit log; for those that are [`lost`].
+/// Removes secrets, also from what uses them, each with an entry like `noted` in the audit log; for those that are [`lost`].
 ///
 /// # Errors
 /// When the database cannot be written; then none is removed.
@@ -113,6 +127,7 @@ pub async fn forget(store: &Store, those: &[UnreadableSecret], noted: Entry) -> 
             let (those, noted) = (those.clone(), noted.clone());
             async move {
                 for id in those {
+                    secrets::release(tx, id).await?;
                     let Some(name) = secrets::remove(tx, ProjectId::DEFAULT, id).await? else {
                         continue;
                     };

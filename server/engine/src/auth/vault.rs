@@ -6,15 +6,16 @@
 
 use super::keys::{self, KEY, Master};
 use super::secret::{hex, unhex};
-use crate::store::Store;
 use crate::store::secrets::{self, Sealed};
+use crate::store::{Store, settings};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use futures::FutureExt;
 use rand::RngCore;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{Mutex, MutexGuard, OwnedRwLockReadGuard, RwLock as Turn};
+use tokio::sync::{Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 pub use super::keys::KeyError;
@@ -58,7 +59,6 @@ pub enum Shut {
 pub struct Vault {
     path: PathBuf,
     keys: RwLock<Arc<Keys>>,
-    sealing: Arc<Turn<()>>,
     rotating: Mutex<()>,
 }
 
@@ -84,7 +84,6 @@ impl Vault {
                 live: keys,
                 gone: Vec::new(),
             })),
-            sealing: Arc::default(),
             rotating: Mutex::default(),
         }
     }
@@ -127,10 +126,19 @@ impl Vault {
             true => Self::open(path, &mut rand::rng())?,
             false => Self::present(path)?,
         };
-        match needed.into_iter().find(|id| !vault.has(id)) {
-            Some(id) => Err(KeyError::Missing(id, path.to_owned())),
-            None => Ok(vault),
+        if let Some(id) = needed.into_iter().find(|id| !vault.has(id)) {
+            return Err(KeyError::Missing(id, path.to_owned()));
         }
+        let newest = vault.key_id();
+        if settings::get(store, secrets::SEALING).await?.as_deref() != Some(&newest) {
+            store
+                .write(move |tx| {
+                    let newest = newest.clone();
+                    async move { settings::put(tx, secrets::SEALING, &newest).await }.boxed()
+                })
+                .await?;
+        }
+        Ok(vault)
     }
 
     fn keys(&self) -> Arc<Keys> {
@@ -155,12 +163,6 @@ impl Vault {
         self.keys().live.len().saturating_sub(1)
     }
 
-    /// To be held from before [`Vault::seal`] until what was sealed is committed: meanwhile the newest key stays the newest,
-    /// so a rotation sees all that is under the key before.
-    pub async fn sealing(&self) -> OwnedRwLockReadGuard<()> {
-        self.sealing.clone().read_owned().await
-    }
-
     /// To be held by whoever changes the keys.
     pub(super) async fn rotating(&self) -> MutexGuard<'_, ()> {
         self.rotating.lock().await
@@ -170,8 +172,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the file cannot be written; nothing has changed then.
-    pub(super) async fn add_key(&self) -> Result<(), KeyError> {
-        let _nobody_seals = self.sealing.write().await;
+    pub(super) fn add_key(&self) -> Result<(), KeyError> {
         let keys = self.keys();
         let mut live = vec![Master::fresh(&mut rand::rng())];
         live.extend(keys.live.iter().cloned());
@@ -385,14 +386,14 @@ mod tests {
         assert_eq!(new.open_secret(DEPLOY, &sealed), Err(Shut::NoKey(old.key_id())));
     }
 
-    #[tokio::test]
-    async fn who_read_a_row_before_a_rotation_still_opens_it_and_the_file_has_no_old_key() {
+    #[test]
+    fn who_read_a_row_before_a_rotation_still_opens_it_and_the_file_has_no_old_key() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut rng) = (dir.path().join("master.key"), rng());
         let vault = Vault::open(&path, &mut rng).unwrap();
         let sealed = vault.seal(&mut rng, DEPLOY, b"hunter2").unwrap();
         for _ in 0..2 {
-            vault.add_key().await.unwrap();
+            vault.add_key().unwrap();
             assert_eq!(vault.older(), 1, "a key that went does not come back");
             vault.keep(&[]).unwrap();
         }

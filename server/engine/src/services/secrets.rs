@@ -123,7 +123,6 @@ impl Secrets for SecretsService {
             plan: wish.plan_id,
             name: wish.name,
         };
-        let _until_committed = self.vault.sealing().await;
         let sealed = self.seal(&place, 1, &wish.value)?;
         let (who, now) = (viewer.clone(), self.clock.now());
         let by = (viewer.via != Via::Cli).then_some(viewer.user);
@@ -157,7 +156,6 @@ impl Secrets for SecretsService {
             name: row.name,
         };
         let n = wish.version;
-        let _until_committed = self.vault.sealing().await;
         let sealed = self.seal(&place, n.saturating_add(1), &wish.value)?;
         let (who, now) = (viewer.clone(), self.clock.now());
         let by = (viewer.via != Via::Cli).then_some(viewer.user);

@@ -7,6 +7,9 @@ use domain::{PlanId, ProjectId, SecretId, Timestamp, UserId};
 use sqlx::Connection;
 use std::path::Path;
 
+/// The setting that names the key to seal with. What is sealed with another one is not stored: it may be just going away.
+pub const SEALING: &str = "secrets.sealing_key";
+
 /// A sealed secret; each part as hex.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Sealed {
@@ -149,10 +152,24 @@ pub async fn keys_in(file: &Path) -> sqlx::Result<Vec<(String, i64)>> {
     Ok(keys)
 }
 
+/// Refuses what was sealed with a key that has gone out of use since, so that a change of the key misses nothing.
+async fn under_present_key(tx: &mut Tx, sealed: &Sealed) -> Result<()> {
+    let key: Option<(String,)> = on_tx!(tx, c => {
+        sqlx::query_as("SELECT value FROM settings WHERE key = $1").bind(SEALING).fetch_optional(c).await?
+    });
+    match key {
+        Some((key,)) if key != sealed.key_id => Err(domain::Error::Unavailable(
+            "The master key was changed in this instant, and the secret was not stored. Send it again.".into(),
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 /// Makes one, sealed as number 1; `None` when the name is in use there.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails; `Unavailable` when it is sealed with another key than [`SEALING`] says.
 pub async fn insert(
     tx: &mut Tx,
     place: &Place,
@@ -160,6 +177,7 @@ pub async fn insert(
     by: Option<UserId>,
     now: Timestamp,
 ) -> Result<Option<SecretId>> {
+    under_present_key(tx, sealed).await?;
     let made: Option<(i64,)> = on_tx!(tx, c => {
         sqlx::query_as(
             "INSERT INTO secrets (project_id, plan_id, name, n, key_id, wrapped_key, nonce, ciphertext, set_by, set_at) \
@@ -175,7 +193,7 @@ pub async fn insert(
 /// Sets one anew, sealed as number `n + 1`; `false` when it is not at `n` any more.
 ///
 /// # Errors
-/// When the database fails.
+/// As for [`insert`].
 pub async fn replace(
     tx: &mut Tx,
     id: SecretId,
@@ -184,6 +202,7 @@ pub async fn replace(
     by: Option<UserId>,
     now: Timestamp,
 ) -> Result<bool> {
+    under_present_key(tx, sealed).await?;
     let row: Option<(i64,)> = on_tx!(tx, c => {
         sqlx::query_as(
             "UPDATE secrets SET n = n + 1, key_id = $3, wrapped_key = $4, nonce = $5, ciphertext = $6, set_by = $7, set_at = $8 \
@@ -231,6 +250,23 @@ pub async fn used_by(tx: &mut Tx, id: SecretId) -> Result<Vec<String>> {
          UNION ALL SELECT 'the repository ' || name FROM repositories WHERE secret_id = $1";
     let rows: Vec<(String,)> = on_tx!(tx, c => sqlx::query_as(sql).bind(id.0).fetch_all(c).await?);
     Ok(rows.into_iter().map(|(what,)| what).collect())
+}
+
+/// Takes one away from whatever uses it; that has no secret then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release(tx: &mut Tx, id: SecretId) -> Result<()> {
+    for sql in [
+        "UPDATE hooks SET secret_id = NULL WHERE secret_id = $1",
+        "UPDATE hooks SET old_secret_id = NULL, rotating_since = NULL WHERE old_secret_id = $1",
+        "UPDATE repositories SET secret_id = NULL WHERE secret_id = $1",
+    ] {
+        on_tx!(tx, c => {
+            sqlx::query(sql).bind(id.0).execute(c).await?;
+        });
+    }
+    Ok(())
 }
 
 /// Removes one; its name, or `None` when there was none.

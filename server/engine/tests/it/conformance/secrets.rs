@@ -3,8 +3,8 @@
 use super::{NOW, later, plan, write};
 use crate::support::{Database, on_both};
 use domain::{ProjectId, SecretId};
-use engine::store::Store;
 use engine::store::secrets::{self, Place, Sealed};
+use engine::store::{Error, Store, settings};
 use futures::FutureExt;
 
 const PROJECT: ProjectId = ProjectId(1);
@@ -13,6 +13,7 @@ on_both!(
     a_secret_is_set_again_by_whoever_knows_how_often_it_was,
     a_plans_secret_is_not_the_projects,
     secrets_move_to_another_master_key_one_by_one,
+    what_was_sealed_with_a_key_that_went_out_of_use_is_not_stored,
 );
 
 fn place(name: &str) -> Place {
@@ -71,6 +72,33 @@ async fn a_secret_is_set_again_by_whoever_knows_how_often_it_was(database: Datab
         assert_eq!(removed.await, name);
     }
     assert_eq!(secrets::one(&store, PROJECT, id).await.unwrap(), None);
+}
+
+async fn what_was_sealed_with_a_key_that_went_out_of_use_is_not_stored(database: Database) {
+    let store = database.open().await;
+    let id = insert(&store, place("KEY"), "one").await.unwrap();
+    write(&store, |tx| {
+        async move { settings::put(tx, secrets::SEALING, "k2").await }.boxed()
+    })
+    .await;
+    let make = |key: &'static str| {
+        store.write(move |tx| {
+            async move { secrets::insert(tx, &place("OTHER"), &sealed(key, "x"), None, NOW).await }.boxed()
+        })
+    };
+    let set = |key: &'static str| {
+        store.write(move |tx| async move { secrets::replace(tx, id, 1, &sealed(key, "two"), None, NOW).await }.boxed())
+    };
+    assert!(matches!(
+        make("k1").await,
+        Err(Error::Refused(domain::Error::Unavailable(_)))
+    ));
+    assert!(matches!(
+        set("k1").await,
+        Err(Error::Refused(domain::Error::Unavailable(_)))
+    ));
+    assert_eq!(text(&store, id).await, (1, "one".into()));
+    assert!(make("k2").await.unwrap().is_some() && set("k2").await.unwrap());
 }
 
 async fn a_plans_secret_is_not_the_projects(database: Database) {
