@@ -22,6 +22,8 @@ pub mod live;
 mod memo;
 pub mod pages;
 pub mod root;
+#[cfg(feature = "ssr")]
+mod shelf;
 pub mod wire;
 
 pub use error::Error;

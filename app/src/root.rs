@@ -11,6 +11,7 @@ use crate::pages::plans::PlanRoutes;
 use crate::pages::queue::QueueShow;
 use crate::pages::secrets::SecretRoutes;
 use crate::pages::tasks::TaskRoutes;
+use crate::pages::triggers::TriggerRoutes;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
@@ -51,6 +52,7 @@ pub fn App() -> AnyView {
                     <TaskRoutes/>
                     <AgentRoutes/>
                     <SecretRoutes/>
+                    <TriggerRoutes/>
                     <Route path=path!("/me") view=chunks::show_me ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

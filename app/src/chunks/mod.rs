@@ -23,6 +23,8 @@ macro_rules! all {
             rest: secret_list secret_list_there pages::secrets::SecretList,
             rest: secret_new secret_new_there pages::secrets::SecretNew,
             rest: secret_show secret_show_there pages::secrets::SecretShow,
+            rest: trigger_new trigger_new_there pages::triggers::TriggerNew,
+            rest: trigger_edit trigger_edit_there pages::triggers::TriggerEdit,
             rest: me me_there pages::me::MeShow,
             rest: login login_there pages::login::Login,
             rest: setup setup_there pages::setup::Setup,
@@ -105,6 +107,10 @@ views! {
     show_secret_new secret_new "/admin",
     /// `/admin/secrets/:id`.
     show_secret secret_show "/admin",
+    /// `/triggers/new`.
+    show_trigger_new trigger_new "/triggers",
+    /// `/triggers/:id/edit`.
+    show_trigger_edit trigger_edit "/triggers",
     /// `/me`.
     show_me me "/me",
     /// `/login`.

@@ -10,3 +10,4 @@ pub mod queue;
 pub mod secrets;
 pub mod setup;
 pub mod tasks;
+pub mod triggers;

@@ -113,6 +113,7 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("POST", "/triggers/{trigger}/fire", "", Run),
     ("GET", "/triggers/{trigger}/firings", "", Read),
     ("POST", "/triggers/try", r#"{"payload":{}}"#, Read),
+    ("POST", "/triggers/cron", r#"{"cron":"0 0 * * *"}"#, Read),
     ("GET", "/firings", "", Read),
     ("GET", "/firings/{firing}", "", Read),
     ("POST", "/firings/{firing}/replay", "", Run),

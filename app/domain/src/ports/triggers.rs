@@ -5,8 +5,8 @@
 use crate::auth::Viewer;
 use crate::page::{Page, PageQuery};
 use crate::trigger::{
-    Counts, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook, NewTrigger, PutHook, PutTrigger, Tried,
-    TriggerQuery, TriggerView, TryOut, Verdict,
+    Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook, NewTrigger,
+    PutHook, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use crate::{FiringId, HookId, Result, TriggerId};
 use async_trait::async_trait;
@@ -44,6 +44,8 @@ pub trait Triggers: Send + Sync {
     async fn firing(&self, viewer: &Viewer, id: FiringId) -> Result<FiringView>;
     /// Decides again about what a firing was about, by the trigger as it is now.
     async fn replay(&self, viewer: &Viewer, id: FiringId) -> Result<FiringView>;
+    /// What an expression of cron means, and its next ten times.
+    async fn preview(&self, viewer: &Viewer, what: CronQuestion) -> Result<CronPreview>;
     /// Says what would be decided; nothing is started or saved.
     async fn try_out(&self, viewer: &Viewer, what: TryOut) -> Result<Tried>;
 }

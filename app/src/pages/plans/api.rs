@@ -147,7 +147,7 @@ pub async fn get_edit(plan: PlanId, #[server(default)] draft: u64) -> Result<Edi
     let viewer = viewer()?;
     let found = ports()?.plans.get(&viewer, plan).await.map_err(crate::Error::respond)?;
     let (name, revision) = (found.summary.name.clone(), found.summary.revision);
-    if let Some((mut draft, refused)) = super::drafts::take_up(viewer.user, Some(plan), draft) {
+    if let Some((mut draft, refused)) = super::drafts::take_up(viewer.user, &format!("/plans/{plan}/edit"), draft) {
         let stale = refused.status() == 409 && draft.version != found.summary.version;
         if stale {
             // The page says what has happened; whoever saves again does it over what stands there now.
@@ -186,7 +186,7 @@ pub async fn get_new(#[server(default)] draft: u64) -> Result<EditView> {
     use domain::auth::{Action, Scope, authorize};
     let viewer = crate::context::viewer()?;
     authorize(&viewer, Action::Write, Scope::default_project("the plans")).map_err(crate::Error::respond)?;
-    let kept = super::drafts::take_up(viewer.user, None, draft);
+    let kept = super::drafts::take_up(viewer.user, "/plans/new", draft);
     let (draft, refused) = match kept {
         Some((draft, refused)) => (draft, Some(refused)),
         None => (
@@ -248,7 +248,7 @@ pub async fn create_plan(document: String, #[server(default)] description: Strin
                 enabled: true,
                 ..Draft::default()
             };
-            super::drafts::refused(viewer.user, None, "/plans/new", draft, e)
+            super::drafts::refused(viewer.user, "/plans/new", draft, e)
         }
     }
 }
@@ -292,7 +292,7 @@ pub async fn save_plan(
                 enabled,
                 message,
             };
-            super::drafts::refused(viewer.user, Some(plan), &format!("/plans/{plan}/edit"), draft, e)
+            super::drafts::refused(viewer.user, &format!("/plans/{plan}/edit"), draft, e)
         }
     }
 }

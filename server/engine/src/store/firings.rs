@@ -182,6 +182,9 @@ pub async fn newest(store: &Store, triggers: &[TriggerId]) -> Result<HashMap<Tri
     Ok(views.into_iter().map(|v| (v.trigger_id, v)).collect())
 }
 
+/// Firing, task, state, began, ended.
+type TaskRow = (i64, i64, String, Option<i64>, Option<i64>);
+
 /// The tasks that firings started, by firing.
 async fn started(store: &Store, firings: &[i64]) -> Result<HashMap<i64, Vec<StartedTask>>> {
     if firings.is_empty() {
@@ -191,8 +194,7 @@ async fn started(store: &Store, firings: &[i64]) -> Result<HashMap<i64, Vec<Star
     let sql = format!(
         "SELECT firing_id, id, status, started_at, finished_at FROM tasks WHERE firing_id IN ({ids}) ORDER BY id"
     );
-    let rows: Vec<(i64, i64, String, Option<i64>, Option<i64>)> =
-        on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(p).await?);
+    let rows: Vec<TaskRow> = on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(p).await?);
     let mut found: HashMap<i64, Vec<StartedTask>> = HashMap::new();
     for (firing, id, status, began, ended) in rows {
         found.entry(firing).or_default().push(StartedTask {

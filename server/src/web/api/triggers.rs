@@ -14,7 +14,8 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::page::Page;
 use domain::trigger::{
-    FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    CronPreview, CronQuestion, FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, Tried, TriggerQuery, TriggerView,
+    TryOut, Verdict,
 };
 use domain::{Error, FiringId, PlanId, TriggerId};
 
@@ -59,6 +60,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .takes::<TryOut>()
         .gives::<Tried>(),
+        endpoint(Method::POST, "/triggers/cron", "What an expression of cron means, and its next ten times.", preview)
+            .takes::<CronQuestion>()
+            .gives::<CronPreview>(),
         endpoint(Method::GET, "/firings", "What all triggers decided, newest first.", firings)
             .query([LIMIT, CURSOR, many("verdict", "`started`, `held`, `nothing` or `error`.")])
             .lists::<FiringView>(),
@@ -173,6 +177,10 @@ async fn firing(State(web): Doors, Who(viewer): Who, Id(id): Id<FiringId>) -> An
 async fn replay(State(web): Doors, Who(viewer): Who, Id(id): Id<FiringId>) -> Result<Made<FiringView>, Refusal> {
     let firing = web.ports.triggers.replay(&viewer, id).await?;
     Ok(Made(format!("/api/v1/firings/{}", firing.id), firing))
+}
+
+async fn preview(State(web): Doors, Who(viewer): Who, Sent(what): Sent<CronQuestion>) -> Answer<CronPreview> {
+    Ok(Json(web.ports.triggers.preview(&viewer, what).await?))
 }
 
 async fn try_out(State(web): Doors, Who(viewer): Who, Sent(what): Sent<TryOut>) -> Answer<Tried> {

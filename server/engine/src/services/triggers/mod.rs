@@ -19,8 +19,8 @@ use domain::auth::{Action, Scope, Viewer, authorize};
 use domain::page::{Page, PageQuery};
 use domain::ports::Triggers;
 use domain::trigger::{
-    Cause, Config, Counts, Day, FiringView, MadeTrigger, NewTrigger, Provider, PutTrigger, Tried, TriggerQuery,
-    TriggerView, TryOut, Verdict,
+    Cause, Config, Counts, CronPreview, CronQuestion, Day, FiringView, MadeTrigger, NewTrigger, Provider, PutTrigger,
+    Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use domain::webhook::Event;
 use domain::{Error, FiringId, HookId, ProjectId, Result, TriggerId};
@@ -347,6 +347,11 @@ impl Triggers for TriggersService {
         };
         self.by_hand(viewer, firing.trigger_id, occasion, "trigger.replay")
             .await
+    }
+
+    async fn preview(&self, viewer: &Viewer, what: CronQuestion) -> Result<CronPreview> {
+        authorize(viewer, Action::Read, Scope::default_project("the triggers"))?;
+        tryout::preview(&what, self.starter.clock.now())
     }
 
     async fn try_out(&self, viewer: &Viewer, what: TryOut) -> Result<Tried> {

@@ -5,9 +5,11 @@
 use super::{TriggersService, read_again};
 use crate::store::tasks::runnable;
 use crate::store::{hooks, triggers};
+use domain::cron::{Jump, Schedule};
+use domain::trigger::{CronPreview, CronQuestion, Upcoming};
 use domain::trigger::{Decision, Provider, Tried, TryOut, Verdict, Wanted, decide, problems};
 use domain::webhook::Event;
-use domain::{Error, HookId, ProjectId, Result};
+use domain::{Error, HookId, ProjectId, Result, Timestamp};
 
 /// Deliveries that are tried too.
 const LAST: i64 = 50;
@@ -115,4 +117,31 @@ impl TriggersService {
         }
         Ok(Some(counts))
     }
+}
+
+/// Times that are shown.
+const TIMES: usize = 10;
+
+/// What an expression of cron means.
+pub(super) fn preview(what: &CronQuestion, now: Timestamp) -> Result<CronPreview> {
+    let zone = what.zone.as_deref().filter(|z| !z.is_empty()).unwrap_or("UTC");
+    let seed = what.trigger_id.map_or(0, |t| t.0);
+    let schedule = Schedule::parse(&what.cron, zone, seed).map_err(|problems| Error::Invalid {
+        detail: "The expression cannot be read.".into(),
+        problems,
+    })?;
+    let word = |jump| match jump {
+        Jump::Forward => "forward".to_owned(),
+        Jump::Back => "back".to_owned(),
+    };
+    let upcoming = |f: domain::cron::Firing| Upcoming {
+        at: f.at,
+        local: f.local,
+        jump: f.jump.map(word),
+    };
+    Ok(CronPreview {
+        sentence: schedule.sentence(),
+        plain: schedule.plain().to_owned(),
+        next: schedule.upcoming(now, TIMES).into_iter().map(upcoming).collect(),
+    })
 }

@@ -1,0 +1,225 @@
+//! A cron: its expression, what that means while one writes, what becomes of missed times.
+//!
+//! **Invariant:** the sentence and the times are the server's own reading of what stands in the field.
+
+use super::api::preview_cron;
+use super::draft::Draft;
+use super::fields::{Radios, Text};
+use crate::browser;
+use crate::components::{Icon, IconSize};
+use crate::error::Error;
+use domain::TriggerId;
+use domain::trigger::{CronPreview, Upcoming};
+use leptos::prelude::*;
+
+/// Milliseconds without a key before the expression is read.
+const PAUSE: u32 = 250;
+/// Zones that are proposed; any of the IANA's list is taken.
+const ZONES: [&str; 24] = [
+    "UTC",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Warsaw",
+    "Europe/Kyiv",
+    "Europe/Istanbul",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Toronto",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Asia/Dubai",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Africa/Johannesburg",
+    "Pacific/Auckland",
+];
+/// What the five fields are.
+const PARTS: [&str; 5] = ["minute", "hour", "day", "month", "weekday"];
+
+/// What the fields mean, for all who show it.
+#[derive(Clone, Copy)]
+pub struct Reading(RwSignal<Option<Result<CronPreview, Error>>>);
+
+/// The fields.
+#[component]
+pub fn Fields(draft: Draft, trigger: Option<TriggerId>) -> impl IntoView {
+    let (cron, zone) = (RwSignal::new(draft.cron.clone()), RwSignal::new(draft.zone.clone()));
+    let reading = RwSignal::new(None);
+    provide_context(Reading(reading));
+    let read = Action::new(move |(cron, zone): &(String, String)| {
+        preview_cron(cron.clone(), zone.clone(), trigger.map_or(0, |t| t.0))
+    });
+    Effect::new(move || {
+        let asked = (cron.get(), zone.get());
+        browser::after(PAUSE, move || {
+            if (cron.get_untracked(), zone.get_untracked()) == asked {
+                read.dispatch(asked);
+            }
+        });
+    });
+    Effect::new(move || {
+        if let Some(answer) = read.value().get() {
+            reading.set(Some(answer));
+        }
+    });
+    let parts = move || {
+        let text = cron.get();
+        let found: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        let part = |(n, name): (usize, &'static str)| {
+            let value = found.get(n).cloned().unwrap_or_else(|| "·".into());
+            view! {
+                <div class="text-center min-w-0">
+                    <div class="font-mono text-[1.0625rem] leading-7 trunc">{value}</div>
+                    <div class="text-micro text-ink-3">{name}</div>
+                </div>
+            }
+        };
+        PARTS.into_iter().enumerate().map(part).collect::<Vec<_>>()
+    };
+    let meaning = move || match reading.get() {
+        Some(Ok(p)) => {
+            let spread = (p.plain != cron.get().split_whitespace().collect::<Vec<_>>().join(" ")).then(
+                || view! { <span class="text-ink-3 font-[440]">" H stands for " <code>{p.plain.clone()}</code></span> },
+            );
+            view! {
+                <p class="text-[1.0625rem] leading-6 font-[560] tracking-[-0.012em]" aria-live="polite">
+                    {p.sentence} {spread}
+                </p>
+            }
+            .into_any()
+        }
+        Some(Err(e)) => {
+            let told: Vec<_> = e
+                .problems()
+                .iter()
+                .map(|p| {
+                    let at = p.column.map(|c| format!("Column {c}: ")).unwrap_or_default();
+                    let hint = p.hint.as_ref().map(|h| format!(" {h}")).unwrap_or_default();
+                    view! { <p class="text-small text-failed">{at} {p.message.clone()} {hint}</p> }
+                })
+                .collect();
+            view! { <div aria-live="polite">{told}</div> }.into_any()
+        }
+        None => ().into_any(),
+    };
+    let zones: Vec<_> = ZONES.map(|z| view! { <option value=z></option> }).into_iter().collect();
+    view! {
+        <div class="k k-cron grid gap-6">
+            <section class="panel p-4 grid gap-3">
+                <div class="grid grid-cols-[minmax(0,1fr)_minmax(0,200px)] max-md:grid-cols-1 gap-3">
+                    <Text name="cron" label="Cron expression" value=draft.cron code=true typed=cron/>
+                    <Text name="zone" label="Time zone" value=draft.zone list="zones" typed=zone/>
+                </div>
+                <datalist id="zones">{zones}</datalist>
+                <div class="grid grid-cols-5 rounded-md border border-line-soft bg-base-200 py-2" aria-hidden="true">
+                    {parts}
+                </div>
+                {meaning}
+                <p class="text-small text-ink-3">
+                    "Five fields. " <code>"H"</code> " lets the server choose a quiet moment, " <code>"L"</code>
+                    " is a month's last day, " <code>"MON#2"</code> " its second Monday, " <code>"15W"</code>
+                    " the weekday nearest to the 15th."
+                </p>
+            </section>
+            <div class="grid grid-cols-2 max-md:grid-cols-1 gap-6">
+                <Radios
+                    name="missed"
+                    label="When the server was down"
+                    value=draft.missed
+                    options=&[
+                        ("once", "Run once", "one task for all that was missed"),
+                        ("all", "Run all", "one task each, oldest first"),
+                        ("skip", "Skip", "only note it"),
+                    ]
+                />
+                <Radios
+                    name="overlap"
+                    label="When the last task still runs"
+                    value=draft.overlap
+                    options=&[
+                        ("queue", "Wait", "start when it has ended"),
+                        ("skip", "Skip", "only note it"),
+                        ("cancel", "Abort the old one", "then start"),
+                    ]
+                />
+            </div>
+            <div class="grid grid-cols-3 max-md:grid-cols-1 gap-4">
+                <Text name="most" label="Run all: at most" value=draft.most/>
+                <Text name="from" label="Not before (UTC)" kind="datetime-local" value=draft.from/>
+                <Text name="until" label="Not after (UTC)" kind="datetime-local" value=draft.until/>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The next times.
+#[component]
+pub fn Beside(trigger: Option<TriggerId>) -> impl IntoView {
+    let Reading(reading) = expect_context::<Reading>();
+    let rows = move || {
+        match reading.get() {
+        Some(Ok(p)) => p.next.into_iter().map(row).collect::<Vec<_>>().into_any(),
+        _ => view! {
+            <tr>
+                <td class="text-ink-3" colspan="3">
+                    {if trigger.is_some() { "They stand on the trigger's page." } else { "They appear when the expression can be read." }}
+                </td>
+            </tr>
+        }
+        .into_any(),
+    }
+    };
+    view! {
+        <section class="k k-cron" aria-labelledby="next-times">
+            <div class="sect-head">
+                <h2 id="next-times">"Next ten firings"</h2>
+                <span class="aside">"clocks of the zone"</span>
+            </div>
+            <table class="data [&_td]:py-1.5!">
+                <thead class="sr-only">
+                    <tr>
+                        <th scope="col">"When"</th>
+                        <th scope="col">"Note"</th>
+                        <th scope="col">"UTC"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </section>
+    }
+    .into_any()
+}
+
+fn row(at: Upcoming) -> impl IntoView {
+    let note = match at.jump.as_deref() {
+        Some("forward") => Some("clocks jump forward over the time meant"),
+        Some(_) => Some("clocks show this time twice; it fires once"),
+        None => None,
+    };
+    view! {
+        <tr>
+            <td class="num text-start! font-[560]">{at.local}</td>
+            <td class="text-small text-lost">
+                {note
+                    .map(|n| {
+                        view! {
+                            <span class="inl">
+                                <Icon name="triangle-alert" size=IconSize::Small/>
+                                {n}
+                            </span>
+                        }
+                    })}
+            </td>
+            <td class="num text-ink-3 text-small">{at.at.to_words()}</td>
+        </tr>
+    }
+}
