@@ -7,6 +7,9 @@ use crate::auth::vault::{KeyError, Vault};
 use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
+use crate::outgoing::Guard;
+use crate::outgoing::client::{Client, Limits};
+use crate::outgoing::git::{Git, Patience};
 use crate::queue::{Outward, Resolver};
 use crate::scheduler::Terms;
 use crate::services::access::AccessService;
@@ -22,6 +25,7 @@ use crate::services::triggers::TriggersService;
 use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
 use crate::triggers::intake::Intake;
+use crate::triggers::poll::Looker;
 use crate::triggers::{Starter, Triggers};
 use domain::AgentId;
 use domain::plan::document::SourceRules;
@@ -83,6 +87,9 @@ pub enum StartError {
     /// The consoles' folder.
     #[error("the folder {0} for consoles cannot be used: {1}")]
     Consoles(PathBuf, std::io::Error),
+    /// The folder for what is fetched.
+    #[error("the folder {0} for what is fetched cannot be used: {1}")]
+    Outgoing(PathBuf, std::io::Error),
     /// The master keys: their file, or one that is missing.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -128,6 +135,11 @@ impl Engine {
         };
         let lease_ms = settings.lease_ms;
         let public_url = settings.public_url.clone();
+        let guard = Guard::new(&settings.allow_addresses, settings.allow_local);
+        let client = Client::new(guard.clone(), Limits::default());
+        let outgoing = data.join("outgoing");
+        let git = Git::open(outgoing.clone(), guard, client.clone(), Patience::default())
+            .map_err(|e| StartError::Outgoing(outgoing, e))?;
         let stop = CancellationToken::new();
         let dispatch = Dispatch::new(
             store.clone(),
@@ -143,7 +155,7 @@ impl Engine {
             space: Some(space.clone()),
         };
         let starter = Starter::new(store.clone(), clock.clone(), out.clone(), terms, space.clone());
-        let triggers = Triggers::new(starter.clone());
+        let triggers = Triggers::new(starter.clone(), Looker::new(git, client));
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),

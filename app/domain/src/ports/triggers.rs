@@ -5,8 +5,8 @@
 use crate::auth::Viewer;
 use crate::page::{Page, PageQuery};
 use crate::trigger::{
-    Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook, NewTrigger,
-    PutHook, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook,
+    NewTrigger, PutHook, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use crate::{FiringId, HookId, Result, TriggerId};
 use async_trait::async_trait;
@@ -32,6 +32,8 @@ pub trait Triggers: Send + Sync {
     async fn delete(&self, viewer: &Viewer, id: TriggerId) -> Result<()>;
     /// Fires one now, whatever its rules say.
     async fn fire(&self, viewer: &Viewer, id: TriggerId) -> Result<FiringView>;
+    /// Looks at what a poll looks at, now; `Conflict` for other kinds, and while it is looked at.
+    async fn check(&self, viewer: &Viewer, id: TriggerId) -> Result<Checked>;
     /// A page of firings, newest first; of one trigger where given.
     async fn firings(
         &self,

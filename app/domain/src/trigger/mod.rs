@@ -256,6 +256,18 @@ pub struct Upcoming {
     pub jump: Option<String>,
 }
 
+/// What a look at a remote found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Checked {
+    /// Whether it could be looked at.
+    pub good: bool,
+    /// What was found, or why nothing could be.
+    pub said: String,
+    /// What was fired for it.
+    pub firings: Vec<FiringId>,
+}
+
 /// What is asked of an expression of cron.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -316,14 +316,16 @@ pub async fn due(store: &Store, kind: Kind, now: Timestamp, most: i64) -> Result
     }))
 }
 
-/// When the next one of a kind is due.
+/// When the next one of a kind is due; those that are due already do not count for polls, which take their time.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next_due(store: &Store, kind: Kind) -> Result<Option<Timestamp>> {
-    let sql =
-        "SELECT next_at FROM triggers WHERE enabled AND next_at IS NOT NULL AND kind = $1 ORDER BY next_at LIMIT 1";
-    let at: Option<(i64,)> = on!(store.db(), p => sqlx::query_as(sql).bind(kind.as_str()).fetch_optional(p).await?);
+pub async fn next_due(store: &Store, kind: Kind, now: Timestamp) -> Result<Option<Timestamp>> {
+    let sql = "SELECT next_at FROM triggers WHERE enabled AND next_at IS NOT NULL AND kind = $1 AND next_at > $2 \
+         ORDER BY next_at LIMIT 1";
+    let after = if kind == Kind::Poll { now.0 } else { i64::MIN };
+    let at: Option<(i64,)> =
+        on!(store.db(), p => sqlx::query_as(sql).bind(kind.as_str()).bind(after).fetch_optional(p).await?);
     Ok(at.map(|(at,)| Timestamp(at)))
 }
 

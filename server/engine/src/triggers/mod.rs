@@ -5,6 +5,7 @@
 
 pub(crate) mod cron;
 pub mod intake;
+pub mod poll;
 mod rate;
 mod run;
 pub mod signature;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a loop that is killed goes on from the rows; one that fails says so once and tries again.
 
+use super::poll::Looker;
 use super::start::Starter;
 use super::upstream::Ends;
 use crate::store::{Result, firings, hooks, triggers};
@@ -28,33 +29,48 @@ const AT_ONCE: i64 = 500;
 #[derive(Clone)]
 pub struct Triggers {
     starter: Starter,
+    looker: Looker,
     bell: Arc<Notify>,
+    looks: Arc<Notify>,
 }
 
 impl Triggers {
-    /// The loops over what starts tasks.
+    /// The loops over what starts tasks and what looks at remotes.
     #[must_use]
-    pub fn new(starter: Starter) -> Self {
+    pub fn new(starter: Starter, looker: Looker) -> Self {
         Self {
             starter,
+            looks: looker.ended.clone(),
+            looker,
             bell: Arc::default(),
         }
     }
 
-    /// Wakes the clock's loop: a trigger was saved.
+    /// Wakes the loops that go by the clock: a trigger was saved.
     pub fn wake(&self) {
         self.bell.notify_one();
+        self.looks.notify_one();
+    }
+
+    /// What looks at remotes.
+    pub(crate) fn looker(&self) -> &Looker {
+        &self.looker
     }
 
     /// Runs until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.times(&stop), self.ends(&stop), self.upkeep(&stop));
+        tokio::join!(
+            self.times(Kind::Cron, &self.bell, &stop),
+            self.times(Kind::Poll, &self.looks, &stop),
+            self.ends(&stop),
+            self.upkeep(&stop)
+        );
     }
 
-    async fn times(&self, stop: &CancellationToken) {
+    async fn times(&self, kind: Kind, bell: &Notify, stop: &CancellationToken) {
         let mut failing = false;
         while !stop.is_cancelled() {
-            let pause = match self.turn().await {
+            let pause = match self.turn(kind).await {
                 Ok(pause) => {
                     failing = false;
                     pause
@@ -66,16 +82,22 @@ impl Triggers {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.bell.notified() => {}
+                () = bell.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    /// Fires what is due; how long to sleep then.
-    async fn turn(&self) -> Result<Duration> {
-        while self.starter.crons().await? > 0 {}
-        let Some(next) = triggers::next_due(&self.starter.store, Kind::Cron).await? else {
+    /// Fires, or looks at, what is due; how long to sleep then.
+    async fn turn(&self, kind: Kind) -> Result<Duration> {
+        match kind {
+            Kind::Cron => while self.starter.crons().await? > 0 {},
+            _ => {
+                self.starter.polls(&self.looker).await?;
+            }
+        }
+        let next = triggers::next_due(&self.starter.store, kind, self.starter.clock.now()).await?;
+        let Some(next) = next else {
             return Ok(LONGEST);
         };
         let wait = next.since(self.starter.clock.now());

@@ -10,6 +10,7 @@ mod dispatch;
 mod faults;
 mod gaps;
 mod migrations;
+mod polls;
 mod queue;
 mod reports;
 mod rerun;

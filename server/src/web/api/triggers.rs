@@ -14,8 +14,8 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::page::Page;
 use domain::trigger::{
-    CronPreview, CronQuestion, FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, Tried, TriggerQuery, TriggerView,
-    TryOut, Verdict,
+    Checked, CronPreview, CronQuestion, FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, Tried, TriggerQuery,
+    TriggerView, TryOut, Verdict,
 };
 use domain::{Error, FiringId, PlanId, TriggerId};
 
@@ -49,6 +49,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::POST, "/triggers/{id}/fire", "Fires a trigger now, whatever its rules say.", fire)
             .gives::<FiringView>()
             .creates(Makes::Thing),
+        endpoint(Method::POST, "/triggers/{id}/check", "Looks at what a poll looks at, now.", check).gives::<Checked>(),
         endpoint(Method::GET, "/triggers/{id}/firings", "What a trigger decided, newest first.", of_one)
             .query([LIMIT, CURSOR, many("verdict", "`started`, `held`, `nothing` or `error`.")])
             .lists::<FiringView>(),
@@ -129,6 +130,10 @@ async fn disable(State(web): Doors, Who(viewer): Who, Id(id): Id<TriggerId>) -> 
 async fn fire(State(web): Doors, Who(viewer): Who, Id(id): Id<TriggerId>) -> Result<Made<FiringView>, Refusal> {
     let firing = web.ports.triggers.fire(&viewer, id).await?;
     Ok(Made(format!("/api/v1/firings/{}", firing.id), firing))
+}
+
+async fn check(State(web): Doors, Who(viewer): Who, Id(id): Id<TriggerId>) -> Answer<Checked> {
+    Ok(Json(web.ports.triggers.check(&viewer, id).await?))
 }
 
 async fn delete(State(web): Doors, Who(viewer): Who, Id(id): Id<TriggerId>) -> Result<StatusCode, Refusal> {

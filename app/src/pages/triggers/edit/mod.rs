@@ -151,7 +151,7 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
                         <rules::Fields written/>
                         <others::Sets draft=d.clone()/>
                     </div>
-                    <aside class="grid gap-6 content-start">
+                    <aside class="grid gap-6 content-start min-w-0">
                         <rules::Beside data written plan=d.plan.clone()/>
                         <cron::Beside trigger=id/>
                     </aside>

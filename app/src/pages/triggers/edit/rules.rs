@@ -79,7 +79,7 @@ pub fn Beside(data: Signal<EditView>, written: RwSignal<String>, plan: String) -
     move || {
         newest.get().map(|delivery| {
             view! {
-                <section class="k k-webhook" aria-labelledby="delivery">
+                <section class="k k-webhook min-w-0" aria-labelledby="delivery">
                     <div class="sect-head">
                         <h2 id="delivery">"In the delivery of " <Time at=delivery.at/></h2>
                         <span class="aside desk">"choose a field to make a rule of it"</span>
@@ -108,9 +108,11 @@ fn said(tried: Tried) -> impl IntoView {
     });
     view! {
         <div class="grid gap-1 py-3">
-            <p class=class>
-                <Icon name=icon/>
-                <span>{words}</span>
+            <p class="flex gap-2 items-start text-table">
+                <span class=class>
+                    <Icon name=icon/>
+                </span>
+                <span class="wrap-anywhere">{words}</span>
             </p>
             <ul class="grid gap-0.5">{tried.evaluation.rules.into_iter().map(one).collect::<Vec<_>>()}</ul>
             {history}

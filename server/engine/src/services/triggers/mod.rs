@@ -19,8 +19,8 @@ use domain::auth::{Action, Scope, Viewer, authorize};
 use domain::page::{Page, PageQuery};
 use domain::ports::Triggers;
 use domain::trigger::{
-    Cause, Config, Counts, CronPreview, CronQuestion, Day, FiringView, MadeTrigger, NewTrigger, Provider, PutTrigger,
-    Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    Cause, Checked, Config, Counts, CronPreview, CronQuestion, Day, FiringView, Kind, MadeTrigger, NewTrigger,
+    Provider, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use domain::webhook::Event;
 use domain::{Error, FiringId, HookId, ProjectId, Result, TriggerId};
@@ -296,6 +296,25 @@ impl Triggers for TriggersService {
             forced: true,
         };
         self.by_hand(viewer, id, occasion, "trigger.fire").await
+    }
+
+    async fn check(&self, viewer: &Viewer, id: TriggerId) -> Result<Checked> {
+        authorize(viewer, Action::Run, Scope::default_project(&format!("trigger {id}")))?;
+        let trigger = self.found(id).await?;
+        if trigger.config.kind() != Kind::Poll {
+            return Err(Error::Conflict(format!(
+                "{} looks at nothing: it is no poll.",
+                trigger.name
+            )));
+        }
+        let looked = self.starter.check(self.loops.looker(), &trigger).await?;
+        let looked =
+            looked.ok_or_else(|| Error::Conflict("It is looked at just now; its health says what is found.".into()))?;
+        Ok(Checked {
+            good: looked.said.is_ok(),
+            said: looked.said.unwrap_or_else(|why| why),
+            firings: looked.fired,
+        })
     }
 
     async fn firings(

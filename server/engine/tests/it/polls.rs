@@ -1,0 +1,327 @@
+//! Polls of real repositories and pages: each thing once, whatever the remote does.
+
+use crate::support::{Database, World, on_both};
+use domain::PlanId;
+use domain::TriggerId;
+use domain::page::PageQuery;
+use domain::trigger::{FiringView, HealthState, Kind, NewTrigger, TriggerView, Verdict};
+use engine::clock::Clock as _;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+on_both!(
+    a_push_is_found_once_with_its_message_and_paths,
+    each_commit_is_told_in_order_where_that_is_wanted,
+    a_dead_remote_is_said_since_when_and_holds_up_nobody,
+    a_page_is_found_changed_once,
+);
+
+/// A repository of the test's own.
+struct Repository {
+    path: PathBuf,
+}
+
+impl Repository {
+    fn new(world: &World) -> Self {
+        let path = world.dir.path().join("srv/app");
+        std::fs::create_dir_all(&path).unwrap();
+        let repository = Self { path };
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository.commit("README", "the start");
+        repository
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let out = Command::new("git")
+            .args([
+                "-c",
+                "user.name=Mei",
+                "-c",
+                "user.email=mei@example.org",
+                "-c",
+                "commit.gpgsign=false",
+            ])
+            .args(args)
+            .current_dir(&self.path)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, file: &str, message: &str) -> String {
+        let path = self.path.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, format!("{message}\n{file}\n")).unwrap();
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn url(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
+
+async fn plan(world: &World, source: &Path) -> PlanId {
+    let source = source.display();
+    world
+        .plan(&format!(
+            "name: app\nsource: {{ git: {source} }}\nsteps: [{{run: 'true'}}]\n"
+        ))
+        .await
+}
+
+async fn poll(world: &World, name: &str, plan: PlanId, config: Value, rules: &[&str]) -> TriggerId {
+    let wish = NewTrigger {
+        name: name.into(),
+        kind: Kind::Poll,
+        plan_id: plan,
+        enabled: None,
+        config,
+        rules: rules.iter().map(|r| (*r).to_owned()).collect(),
+        parameters: Default::default(),
+        branch: None,
+        revision: None,
+        priority: None,
+    };
+    let id = world
+        .engine
+        .ports
+        .triggers
+        .create(&world.ana, wish)
+        .await
+        .unwrap()
+        .trigger
+        .id;
+    looked(world, id).await;
+    id
+}
+
+async fn view(world: &World, id: TriggerId) -> TriggerView {
+    world.engine.ports.triggers.get(&world.ana, id).await.unwrap()
+}
+
+async fn firings(world: &World, id: TriggerId) -> Vec<FiringView> {
+    let page = PageQuery::default();
+    let mut all = world
+        .engine
+        .ports
+        .triggers
+        .firings(&world.ana, Some(id), vec![], page)
+        .await
+        .unwrap()
+        .items;
+    all.reverse();
+    all
+}
+
+/// Waits until it has been looked at: its time lies ahead again.
+async fn looked(world: &World, id: TriggerId) {
+    let now = world.clock.now();
+    for _ in 0..2_000 {
+        world.engine.triggers.wake();
+        if view(world, id).await.next_fire_at.is_some_and(|at| at > now) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nobody looks: {:?}", view(world, id).await);
+}
+
+/// Lets its time come, and waits until it has been looked at.
+async fn next(world: &World, id: TriggerId) -> Vec<FiringView> {
+    world.clock.advance(66_001);
+    looked(world, id).await;
+    firings(world, id).await
+}
+
+async fn a_push_is_found_once_with_its_message_and_paths(database: Database) {
+    let mut world = World::on(database).await;
+    let repository = Repository::new(&world);
+    let plan = plan(&world, &repository.path).await;
+    let config = json!({ "git": repository.url(), "branches": ["main", "release/*"], "tags": ["v*"] });
+    let id = poll(
+        &world,
+        "push",
+        plan,
+        config.clone(),
+        &["path == src/** || event == tag"],
+    )
+    .await;
+    assert!(next(&world, id).await.is_empty(), "what is there is the start");
+    repository.commit("src/one.rs", "one");
+    let head = repository.commit("docs/two.md", "Export the ledger\n\nas CSV");
+    let all = next(&world, id).await;
+    assert_eq!(all.len(), 1, "the newest of two commits, with what both changed");
+    let cause = &all[0].cause;
+    assert_eq!(
+        (cause.title.as_str(), cause.revision.as_deref()),
+        ("New commit on main", Some(head.as_str()))
+    );
+    assert_eq!(
+        (cause.message.as_deref(), cause.author.as_deref()),
+        (Some("Export the ledger"), Some("Mei"))
+    );
+    let task = world.task(all[0].tasks[0].id).await;
+    assert_eq!(
+        (task.revision.as_deref(), task.branch.as_deref()),
+        (Some(head.as_str()), Some("main"))
+    );
+    assert_eq!(task.message.as_deref(), Some("Export the ledger"));
+    world = world.restart().await;
+    assert_eq!(next(&world, id).await.len(), 1, "nothing new, also after a restart");
+
+    repository.commit("docs/three.md", "three");
+    repository.git(&["tag", "v1"]);
+    repository.git(&["branch", "release/1"]);
+    repository.git(&["branch", "other"]);
+    let all = next(&world, id).await;
+    let said: Vec<(&str, Verdict)> = all[1..].iter().map(|f| (f.cause.title.as_str(), f.verdict)).collect();
+    let want = [
+        ("New commit on main", Verdict::Nothing),
+        ("New commit on release/1", Verdict::Nothing),
+        ("New tag v1", Verdict::Started),
+    ];
+    assert_eq!(said, want, "{:?}", all.iter().map(|f| &f.reason).collect::<Vec<_>>());
+    // A forced push, then a branch that goes and comes back as it was.
+    repository.git(&["reset", "--quiet", "--hard", "HEAD~2"]);
+    let forced = repository.commit("src/four.rs", "four");
+    let all = next(&world, id).await;
+    assert_eq!(
+        (all.len(), all[4].cause.revision.as_deref()),
+        (5, Some(forced.as_str()))
+    );
+    repository.git(&["branch", "--quiet", "-D", "release/1"]);
+    assert_eq!(next(&world, id).await.len(), 5);
+    let skipped = repository.commit("src/five.rs", "five [skip ci]");
+    let all = next(&world, id).await;
+    assert_eq!(
+        (all[5].verdict, all[5].cause.revision.as_deref()),
+        (Verdict::Nothing, Some(skipped.as_str()))
+    );
+    assert!(all[5].reason.as_ref().unwrap().contains("[skip ci]"));
+    let checked = world.engine.ports.triggers.check(&world.ana, id).await.unwrap();
+    assert_eq!(
+        (checked.good, checked.said.as_str(), checked.firings.len()),
+        (true, "looked at 2 branches and tags", 0)
+    );
+    let health = view(&world, id).await.health;
+    assert_eq!(
+        (health.state, health.said.as_str()),
+        (HealthState::Well, "looked at 2 branches and tags")
+    );
+}
+
+async fn each_commit_is_told_in_order_where_that_is_wanted(database: Database) {
+    let world = World::on(database).await;
+    let repository = Repository::new(&world);
+    let plan = plan(&world, &repository.path).await;
+    let id = poll(
+        &world,
+        "each",
+        plan,
+        json!({ "git": repository.url(), "commits": "each" }),
+        &[],
+    )
+    .await;
+    let commits: Vec<String> = (1..=3)
+        .map(|n| repository.commit("src/a.rs", &format!("commit {n}")))
+        .collect();
+    let all = next(&world, id).await;
+    let found: Vec<&str> = all.iter().filter_map(|f| f.cause.revision.as_deref()).collect();
+    assert_eq!(found, commits);
+    assert!(all.iter().all(|f| f.verdict == Verdict::Started && f.tasks.len() == 1));
+}
+
+async fn a_dead_remote_is_said_since_when_and_holds_up_nobody(database: Database) {
+    let world = World::on(database).await;
+    let repository = Repository::new(&world);
+    let plan = plan(&world, &repository.path).await;
+    // A server that takes the connection and says nothing.
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/a/b.git", hung.local_addr().unwrap());
+    let wish = |name: &str, url: &str| NewTrigger {
+        name: name.into(),
+        kind: Kind::Poll,
+        plan_id: plan,
+        enabled: None,
+        config: json!({ "git": url }),
+        rules: vec![],
+        parameters: Default::default(),
+        branch: None,
+        revision: None,
+        priority: None,
+    };
+    let stuck = world
+        .engine
+        .ports
+        .triggers
+        .create(&world.ana, wish("stuck", &url))
+        .await
+        .unwrap()
+        .trigger
+        .id;
+    let (connection, _) = hung.accept().await.unwrap();
+    let gone = poll(&world, "gone", plan, json!({ "git": "/srv/none.git" }), &[]).await;
+    let health = view(&world, gone).await.health;
+    assert_eq!(health.state, HealthState::Unwell);
+    assert!(health.said.contains("/srv/none.git"), "{}", health.said);
+    let since = health.at.unwrap();
+    let good = poll(&world, "good", plan, json!({ "git": repository.url() }), &[]).await;
+    repository.commit("a", "a");
+    assert_eq!(next(&world, good).await.len(), 1, "the others go on");
+    assert!(!world.engine.ports.triggers.check(&world.ana, gone).await.unwrap().good);
+    assert_eq!(view(&world, gone).await.health.at, Some(since), "since when it is so");
+    assert_eq!(
+        view(&world, stuck).await.health.state,
+        HealthState::Waiting,
+        "it is still looked at"
+    );
+    drop((connection, hung));
+    let unwell = world.engine.ports.triggers.counts(&world.ana).await.unwrap().unwell;
+    assert!(unwell >= 1);
+}
+
+async fn a_page_is_found_changed_once(database: Database) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = World::on(database).await;
+    let plan = world.plan("name: app\nsteps: [{run: 'true'}]\n").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/releases.json", listener.local_addr().unwrap());
+    let body = std::sync::Arc::new(std::sync::Mutex::new(String::from(r#"{"v":"1","n":1}"#)));
+    let served = body.clone();
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0u8; 4_096];
+            let _ = stream.read(&mut head).await;
+            let body = served.lock().unwrap().clone();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let id = poll(&world, "page", plan, json!({ "url": url, "pointer": "/v" }), &[]).await;
+    *body.lock().unwrap() = r#"{"n":2,"v":"1"}"#.into();
+    assert!(next(&world, id).await.is_empty(), "what counts is the same");
+    *body.lock().unwrap() = r#"{"n":2,"v":"2"}"#.into();
+    assert_eq!(next(&world, id).await.len(), 1);
+    assert_eq!(next(&world, id).await.len(), 1);
+    *body.lock().unwrap() = "<html>".into();
+    assert_eq!(next(&world, id).await.len(), 1, "what cannot be read is no change");
+    let health = view(&world, id).await.health;
+    assert_eq!(health.state, HealthState::Unwell);
+    assert!(health.said.contains("no JSON"), "{}", health.said);
+    *body.lock().unwrap() = r#"{"v":"1"}"#.into();
+    assert_eq!(next(&world, id).await.len(), 2, "one that comes back is told again");
+    server.abort();
+}
