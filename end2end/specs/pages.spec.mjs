@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { violations } from '../harness/axe.mjs';
+import { deliver, makeTrigger, push } from '../harness/hooks.mjs';
 import { hydrated, modes, plain, shoot, visit, world } from '../harness/world.mjs';
 
 const pages = { queue: '/', finished: '/?is=finished', plans: '/plans', 'new plan': '/plans/new', agents: '/agents', me: '/me' };
@@ -19,8 +20,29 @@ async function fill(the) {
   Object.assign(pages, {
     plan: `/plans/${good.id}`, edit: `/plans/${good.id}/edit`, 'delete': `/plans/${good.id}/delete`,
     agent: `/agents/${(await the.api.agentOnline('builtin')).id}`, 'new agent': '/agents/new',
+    ...(await triggers(the, good, bad)),
     'task passed': `/tasks/${passed.id}`, 'task failed': `/tasks/${failed.id}`,
   });
+}
+
+/** A trigger of each kind, one of them well, one unwell, one off, and what they decided. */
+async function triggers(the, good, bad) {
+  const main = ['event == push', 'branch == main'];
+  const well = await makeTrigger(the.api, good, { name: 'main-push', rules: main, parameters: {}, priority: 10 });
+  const unwell = await makeTrigger(the.api, bad, { name: 'release-push', rules: ['event == push', 'branch == release/*', 'path == src/**'] });
+  const cron = (name, config) => the.api.post('/triggers', { name, kind: 'cron', plan_id: good.id, config });
+  await cron('nightly', { cron: '30 2 * * *', zone: 'Europe/Berlin' });
+  const off = await cron('load-test', { cron: '0 23 * * FRI' });
+  await the.api.call('PUT', `/triggers/${off.id}/disable`);
+  await the.api.post('/triggers', { name: 'deploy-after-build', kind: 'upstream', plan_id: bad.id, config: { plans: [good.id], branch: 'main' } });
+  const started = await deliver(the.server, well, push('main'));
+  await the.api.task(started.said.firings[0].tasks[0]);
+  const nothing = await deliver(the.server, unwell, push('feature/csv-export'));
+  await deliver(the.server, unwell, push('release/3.14'), { signedBy: 'the wrong secret' });
+  return {
+    triggers: '/triggers', trigger: `/triggers/${well.id}`, 'trigger unwell': `/triggers/${unwell.id}`, 'remove trigger': `/triggers/${well.id}/remove`,
+    firings: '/firings', 'firing started': `/firings/${started.said.firings[0].firing}`, 'firing nothing': `/firings/${nothing.said.firings[0].firing}`,
+  };
 }
 
 for (const scheme of ['light', 'dark']) {
@@ -58,7 +80,7 @@ for (const mode of modes) {
 }
 
 test('pages that are not there say 404 and the way on, on the server already', async () => {
-  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete', '/agents/4711', '/agents/4711/remove']) {
+  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete', '/agents/4711', '/agents/4711/remove', '/triggers/4711', '/triggers/4711/remove', '/firings/4711', '/firings/x']) {
     const page = await the.page(plain);
     await visit(page, path, { status: 404 });
     await page.getByRole('heading', { name: 'Not found', level: 1 }).waitFor();
@@ -94,7 +116,7 @@ test('a link is followed without loading the document again', async () => {
   const page = await the.page(hydrated);
   await visit(page, '/');
   await page.evaluate(() => (globalThis.sameDocument = true));
-  for (const [link, heading] of [['Plans', 'Plans'], ['Agents', 'Agents'], ['Queue', 'Queue']]) {
+  for (const [link, heading] of [['Plans', 'Plans'], ['Triggers', 'Triggers'], ['Agents', 'Agents'], ['Queue', 'Queue']]) {
     await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: link }).click();
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
   }

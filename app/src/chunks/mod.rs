@@ -25,6 +25,11 @@ macro_rules! all {
             rest: secret_show secret_show_there pages::secrets::SecretShow,
             rest: trigger_new trigger_new_there pages::triggers::TriggerNew,
             rest: trigger_edit trigger_edit_there pages::triggers::TriggerEdit,
+            rest: triggers triggers_there pages::triggers::TriggerList,
+            rest: trigger trigger_there pages::triggers::TriggerShow,
+            rest: trigger_remove trigger_remove_there pages::triggers::TriggerRemove,
+            rest: firings firings_there pages::triggers::FiringList,
+            rest: firing firing_there pages::triggers::FiringShow,
             rest: me me_there pages::me::MeShow,
             rest: login login_there pages::login::Login,
             rest: setup setup_there pages::setup::Setup,
@@ -111,6 +116,16 @@ views! {
     show_trigger_new trigger_new "/triggers",
     /// `/triggers/:id/edit`.
     show_trigger_edit trigger_edit "/triggers",
+    /// `/triggers`.
+    show_triggers triggers "/triggers",
+    /// `/triggers/:id`.
+    show_trigger trigger "/triggers",
+    /// `/triggers/:id/remove`.
+    show_trigger_remove trigger_remove "/triggers",
+    /// `/firings`.
+    show_firings firings "/firings",
+    /// `/firings/:id`.
+    show_firing firing "/firings",
     /// `/me`.
     show_me me "/me",
     /// `/login`.

@@ -81,6 +81,30 @@ fn ago(ms: i64) -> String {
     }
 }
 
+/// How long until something is: `in 3 min`, `due now`.
+#[component]
+pub fn Until(
+    /// When it is.
+    at: Timestamp,
+    /// The server's time when the page was read.
+    now: Timestamp,
+) -> impl IntoView {
+    let more = since_render();
+    let text = memo(move |_| until(at.since(now) - more.get()));
+    view! { <time datetime=at.to_string() class="whitespace-nowrap">{text}</time> }
+}
+
+fn until(ms: i64) -> String {
+    match ms.saturating_add(999) / 1_000 {
+        ..=0 => "due now".into(),
+        s @ 1..60 => format!("in {s} s"),
+        s @ 60..3_600 => format!("in {} min", s / 60),
+        s @ 3_600..172_800 if s % 3_600 < 60 => format!("in {} h", s / 3_600),
+        s @ 3_600..172_800 => format!("in {} h {} min", s / 3_600, s % 3_600 / 60),
+        s => format!("in {} days", s / 86_400),
+    }
+}
+
 /// Elapsed beside the usual duration, and a bar with a mark where it usually ends.
 #[component]
 pub fn UsualBar(
@@ -124,6 +148,23 @@ pub fn UsualBar(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn until_counts_down_to_now() {
+        for (ms, want) in [
+            (-60_000, "due now"),
+            (0, "due now"),
+            (1, "in 1 s"),
+            (59_001, "in 1 min"),
+            (180_000, "in 3 min"),
+            (43_080_000, "in 11 h 58 min"),
+            (7_200_000, "in 2 h"),
+            (259_200_000, "in 3 days"),
+            (i64::MAX, "in 106751991167 days"),
+        ] {
+            assert_eq!(until(ms), want);
+        }
+    }
 
     #[test]
     fn ago_reads_as_people_say_it() {

@@ -26,7 +26,7 @@ mod time;
 
 pub use button::{ButtonKind, LinkButton, SubmitButton};
 pub use disclosure::{Confirm, Menu};
-pub use elapsed::{Ago, Clock, Elapsed, Took, UsualBar, provide_clock};
+pub use elapsed::{Ago, Clock, Elapsed, Took, Until, UsualBar, provide_clock};
 pub use empty::Blank;
 pub use error_view::{ErrorNote, ErrorView, FormError, NotFound};
 pub use favicon::{Favicon, Sign};

@@ -54,7 +54,10 @@ pub fn CauseLine(
                 <span>{branch.unwrap_or_else(|| "no source".into())}</span>
             </span>
             <span class="sep">"·"</span>
-            <span class="trunc">{words}</span>
+            {match cause.firing_id {
+                Some(firing) => view! { <a class="trunc hover:underline" href=format!("/firings/{firing}")>{words}</a> }.into_any(),
+                None => view! { <span class="trunc">{words}</span> }.into_any(),
+            }}
         </span>
     }
 }
@@ -73,7 +76,7 @@ pub fn cause_icon(kind: CauseKind) -> &'static str {
     }
 }
 
-/// The cause in a few words, as `manual, ana` or `rerun of #12 by ana`.
+/// The cause in a few words, as `manual, ana`, `cron, nightly` or `rerun of #12 by ana`.
 #[must_use]
 pub fn cause_words(cause: &Cause) -> String {
     let kind = match cause.kind {
@@ -82,7 +85,8 @@ pub fn cause_words(cause: &Cause) -> String {
     };
     let of = cause.rerun_of.map(|id| format!(" of #{id}")).unwrap_or_default();
     match &cause.by {
-        Some(by) if cause.kind == CauseKind::Manual => format!("{kind}, {by}"),
+        // Of a trigger it is its name, or who fired it by hand.
+        Some(by) if cause.kind == CauseKind::Manual || cause.firing_id.is_some() => format!("{kind}, {by}"),
         Some(by) => format!("{kind}{of} by {by}"),
         None => format!("{kind}{of}"),
     }
@@ -100,7 +104,12 @@ mod tests {
             rerun_of: of.map(TaskId),
             firing_id: None,
         };
+        let fired = Cause {
+            firing_id: Some(domain::FiringId(7)),
+            ..cause(CauseKind::Cron, Some("nightly"), None)
+        };
         for (c, want) in [
+            (fired, "cron, nightly"),
             (cause(CauseKind::Manual, Some("ana"), None), "manual, ana"),
             (cause(CauseKind::Api, Some("ops-bot"), None), "API call by ops-bot"),
             (cause(CauseKind::Rerun, Some("ana"), Some(12)), "rerun of #12 by ana"),

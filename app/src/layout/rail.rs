@@ -16,6 +16,7 @@ use leptos_router::hooks::use_location;
 enum Section {
     Queue,
     Plans,
+    Triggers,
     Agents,
     Secrets,
     Other,
@@ -27,6 +28,7 @@ impl Section {
         match (parts.next().unwrap_or_default(), parts.next()) {
             ("" | "tasks", _) => Self::Queue,
             ("plans", _) => Self::Plans,
+            ("triggers" | "firings", _) => Self::Triggers,
             ("agents", _) => Self::Agents,
             ("admin", Some("secrets")) => Self::Secrets,
             _ => Self::Other,
@@ -70,6 +72,10 @@ pub fn Rail() -> AnyView {
                 <a href="/plans" aria-current=current(Section::Plans)>
                     <Icon name="file-code"/>
                     <span>"Plans"</span>
+                </a>
+                <a href="/triggers" aria-current=current(Section::Triggers)>
+                    <Icon name="zap"/>
+                    <span>"Triggers"</span>
                 </a>
                 <a href="/agents" aria-current=current(Section::Agents)>
                     <Icon name="server"/>
@@ -143,6 +149,8 @@ mod tests {
             ("/", Section::Queue),
             ("/tasks/12", Section::Queue),
             ("/plans/3/edit", Section::Plans),
+            ("/triggers/7/remove", Section::Triggers),
+            ("/firings/3", Section::Triggers),
             ("/agents", Section::Agents),
             ("/admin/secrets", Section::Secrets),
             ("/admin/secrets/7", Section::Secrets),

@@ -238,6 +238,14 @@ async fn what_proves_nothing_is_answered_like_an_unknown_hook_and_leaves_a_line(
     );
     let health = &site.get(&format!("/api/v1/triggers/{}", site.trigger["id"])).await["health"];
     assert_eq!(health["state"], "unwell", "{health}");
+    // It is found, and counted, as its health says.
+    let found = site.get("/api/v1/triggers?unwell=true").await;
+    assert_eq!(found["items"][0]["id"], site.trigger["id"], "{found}");
+    let listed = site.get("/ui/triggers/list?is=unwell").await;
+    assert_eq!(
+        (&listed["counts"]["unwell"], &listed["counts"]["on"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::components::{ButtonKind, Crumb, ErrorNote, Favicon, Icon, LinkButton,
 use crate::layout::IfMay;
 use crate::live::{Topic, use_live_when};
 use crate::memo::memo;
+use crate::pages::triggers::TriggersOfPlan;
 use crate::wire::{Deed, Source};
 use domain::auth::Action;
 use leptos::prelude::*;
@@ -95,6 +96,7 @@ fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
             }}
             {move || plan.with(|p| (!p.description.is_empty()).then(|| view! { <p class="text-ink-2">{p.description.clone()}</p> }))}
             <Facts plan/>
+            <TriggersOfPlan plan=id/>
             <Tasks data cursor/>
             <Revisions data/>
         </Page>

@@ -55,9 +55,10 @@ pub fn Facts(data: Signal<TaskPage>) -> impl IntoView {
             }
         });
         let cause = cause_words(&t.cause);
-        let cause = match t.cause.rerun_of {
-            Some(of) => view! { <a class="alink" href=format!("/tasks/{of}")>{cause}</a> }.into_any(),
-            None => view! { <span>{cause}</span> }.into_any(),
+        let cause = match (t.cause.rerun_of, t.cause.firing_id) {
+            (Some(of), _) => view! { <a class="alink" href=format!("/tasks/{of}")>{cause}</a> }.into_any(),
+            (None, Some(of)) => view! { <a class="alink" href=format!("/firings/{of}")>{cause}</a> }.into_any(),
+            (None, None) => view! { <span>{cause}</span> }.into_any(),
         };
         let plan = format!("/plans/{}", t.plan.id);
         view! {

@@ -189,6 +189,11 @@ const fn word(health: HealthState) -> &'static str {
     }
 }
 
+/// Whether a trigger is unwell, as its health says: `h` is its hook, `p` its plan.
+const UNWELL: &str = "(t.enabled AND (p.archived_at IS NOT NULL OR NOT p.enabled OR CASE t.kind \
+    WHEN 'webhook' THEN h.id IS NULL OR (h.refused_at IS NOT NULL AND (h.seen_at IS NULL OR h.refused_at > h.seen_at)) \
+    WHEN 'cron' THEN t.health = 'unwell' AND t.next_at IS NOT NULL ELSE t.health = 'unwell' END))";
+
 const TRIGGERS: &str = "SELECT t.id, t.project_id, t.name, t.plan_id, p.name AS plan_name, (p.archived_at IS NOT NULL) AS plan_gone, \
     t.kind, t.enabled, t.config, t.rules, t.parameters, t.branch, t.revision, t.priority, t.hook_id, t.cursor, t.next_at, t.health, \
     t.health_said, t.health_since, t.looked_at, t.created_at, t.version FROM triggers t JOIN plans p ON p.id = t.plan_id";
@@ -215,12 +220,12 @@ pub async fn list(
         _ => format!(" AND t.kind IN ('{}')", kinds.join("','")),
     };
     let unwell = if filter.unwell {
-        " AND t.enabled AND t.health = 'unwell'"
+        format!(" AND {UNWELL}")
     } else {
-        ""
+        String::new()
     };
     let sql = format!(
-        "{TRIGGERS} WHERE t.project_id = $1 AND t.id < $2 AND (LOWER(t.name) LIKE $3 ESCAPE '\\' OR LOWER(p.name) LIKE $3 ESCAPE '\\') \
+        "{TRIGGERS} LEFT JOIN hooks h ON h.id = t.hook_id WHERE t.project_id = $1 AND t.id < $2 AND (LOWER(t.name) LIKE $3 ESCAPE '\\' OR LOWER(p.name) LIKE $3 ESCAPE '\\') \
          AND ($4 = 0 OR t.plan_id = $4){of_kinds}{unwell} ORDER BY t.id DESC LIMIT $5 + 0"
     );
     let like = super::plans::pattern(filter.text.as_deref().unwrap_or_default());
@@ -236,9 +241,12 @@ pub async fn list(
 /// # Errors
 /// When the database fails.
 pub async fn counts(store: &Store, project: ProjectId) -> Result<Vec<(String, bool, bool, i64)>> {
-    let sql = "SELECT kind, enabled, (health = 'unwell') AS unwell, COUNT(*) FROM triggers WHERE project_id = $1 \
-         GROUP BY kind, enabled, (health = 'unwell')";
-    Ok(on!(store.db(), p => sqlx::query_as(sql).bind(project.0).fetch_all(p).await?))
+    let sql = format!(
+        "SELECT kind, enabled, unwell, COUNT(*) FROM (SELECT t.kind, t.enabled, {UNWELL} AS unwell FROM triggers t \
+         JOIN plans p ON p.id = t.plan_id LEFT JOIN hooks h ON h.id = t.hook_id WHERE t.project_id = $1) AS of_all \
+         GROUP BY kind, enabled, unwell"
+    );
+    Ok(on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).bind(project.0).fetch_all(p).await?))
 }
 
 /// One trigger.
