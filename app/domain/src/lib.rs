@@ -24,6 +24,7 @@ pub mod poll;
 #[cfg(feature = "ports")]
 pub mod ports;
 pub mod queue;
+pub mod repository;
 #[cfg(feature = "rules")]
 pub mod rule;
 pub mod secret;

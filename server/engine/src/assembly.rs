@@ -19,6 +19,7 @@ use crate::services::events::EventsService;
 use crate::services::hooks::HooksService;
 use crate::services::plans::PlansService;
 use crate::services::queue::QueueService;
+use crate::services::repositories::RepositoriesService;
 use crate::services::secrets::SecretsService;
 use crate::services::tasks::TasksService;
 use crate::services::triggers::TriggersService;
@@ -26,6 +27,7 @@ use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
 use crate::triggers::intake::Intake;
 use crate::triggers::poll::Looker;
+use crate::triggers::remotes::Remotes;
 use crate::triggers::{Starter, Triggers};
 use domain::AgentId;
 use domain::plan::document::SourceRules;
@@ -155,7 +157,9 @@ impl Engine {
             space: Some(space.clone()),
         };
         let starter = Starter::new(store.clone(), clock.clone(), out.clone(), terms, space.clone());
-        let triggers = Triggers::new(starter.clone(), Looker::new(git, client));
+        let remotes = Remotes::new(store.clone(), vault.clone());
+        let triggers = Triggers::new(starter.clone(), Looker::new(git.clone(), client, remotes.clone()));
+        let secrets = SecretsService::new(store.clone(), clock.clone(), vault.clone());
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),
@@ -180,7 +184,7 @@ impl Engine {
             agents: Arc::new(AgentsService::new(store.clone(), clock.clone(), out, dispatch.clone())),
             console: Arc::new(ConsoleService::new(store.clone(), consoles.clone())),
             access: access.clone(),
-            secrets: Arc::new(SecretsService::new(store.clone(), clock.clone(), vault.clone())),
+            secrets: Arc::new(secrets.clone()),
             triggers: Arc::new(TriggersService::new(
                 starter,
                 triggers.clone(),
@@ -188,6 +192,14 @@ impl Engine {
                 rules.allow_local,
             )),
             hooks: Arc::new(hooks),
+            repositories: Arc::new(RepositoriesService::new(
+                store.clone(),
+                clock.clone(),
+                secrets,
+                remotes,
+                git,
+                rules.allow_local,
+            )),
             events: Arc::new(EventsService::new(store.clone())),
         };
         Ok(Self {

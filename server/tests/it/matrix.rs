@@ -22,6 +22,7 @@ pub struct Cast {
     trigger: i64,
     firing: i64,
     hook: i64,
+    repository: i64,
 }
 
 impl Cast {
@@ -70,6 +71,10 @@ impl Cast {
             .post(&format!("/api/v1/triggers/{trigger}/fire"), &admin, &json!({}))
             .await;
         assert_eq!(fired.status, 201, "{}", fired.text());
+        let wish = json!({ "name": "none", "url": "https://127.0.0.1:1/a/b.git" });
+        let made = house.post("/api/v1/repositories", &admin, &wish).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let repository = made.json()["id"].as_i64().unwrap();
         let firing = fired.json()["id"].as_i64().unwrap();
         Self {
             house,
@@ -82,6 +87,7 @@ impl Cast {
             trigger,
             firing,
             hook,
+            repository,
         }
     }
 
@@ -100,6 +106,7 @@ impl Cast {
             ("{trigger}", self.trigger),
             ("{firing}", self.firing),
             ("{hook}", self.hook),
+            ("{repository}", self.repository),
         ] {
             out = out.replace(name, &id.to_string());
         }

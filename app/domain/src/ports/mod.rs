@@ -6,12 +6,14 @@
 
 mod access;
 mod console;
+mod repositories;
 mod secrets;
 mod triggers;
 mod work;
 
 pub use access::{Access, Client, MeView, NewSession, NewToken, Replay, ReplayKey, TokenView, UserView};
 pub use console::{ByteStream, Console, Piece, Slice, Whole};
+pub use repositories::Repositories;
 pub use secrets::Secrets;
 pub use triggers::{Hooks, Triggers};
 pub use work::{Agents, Events, Plans, Queue, Tasks, Wake};
@@ -39,6 +41,8 @@ pub struct Ports {
     pub triggers: Arc<dyn Triggers>,
     /// Hooks.
     pub hooks: Arc<dyn Hooks>,
+    /// Repositories.
+    pub repositories: Arc<dyn Repositories>,
     /// News.
     pub events: Arc<dyn Events>,
 }

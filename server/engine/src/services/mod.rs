@@ -11,6 +11,7 @@ pub mod events;
 pub mod hooks;
 pub mod plans;
 pub mod queue;
+pub mod repositories;
 pub mod secrets;
 pub mod tasks;
 pub mod triggers;

@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod logins;
 mod orphans;
 pub mod replays;
+pub mod repositories;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;

@@ -3,6 +3,7 @@
 //! **Invariant:** where a look ended and what it fired are one write; a remote that hangs holds up nobody but those who
 //! wait for the same host.
 
+use super::remotes::Remotes;
 use super::start::{Decided, Fired, Occasion, Starter, cause_of, judged, placed, write};
 use crate::outgoing::client::{Client, Request};
 use crate::outgoing::gate::HostGate;
@@ -10,8 +11,9 @@ use crate::outgoing::git::{Git, Remote};
 use crate::outgoing::page::look as look_at_page;
 use crate::outgoing::{Fault, FaultKind};
 use crate::store::triggers::{Moved, Trigger, moved};
-use crate::store::{Result, triggers};
+use crate::store::{Result, repositories, triggers};
 use domain::git::Named;
+use domain::health::Health;
 use domain::poll::{self, Cursor, New, Patterns, UrlCursor, Watch};
 use domain::time::human_duration;
 use domain::trigger::{Config, HealthState, Kind, Poll};
@@ -38,6 +40,7 @@ pub struct Looker {
     git: Git,
     client: Client,
     gate: HostGate,
+    remotes: Remotes,
     /// Those that are looked at.
     busy: Arc<Mutex<HashSet<TriggerId>>>,
     /// Rung when one has ended.
@@ -66,11 +69,12 @@ pub struct Looked {
 impl Looker {
     /// One that asks with these.
     #[must_use]
-    pub fn new(git: Git, client: Client) -> Self {
+    pub fn new(git: Git, client: Client, remotes: Remotes) -> Self {
         Self {
             git,
             client,
             gate: HostGate::new(AT_ONCE.0, AT_ONCE.1),
+            remotes,
             busy: Arc::default(),
             ended: Arc::default(),
         }
@@ -85,10 +89,19 @@ impl Looker {
     }
 
     async fn look(&self, trigger: &Trigger, poll: &Poll) -> std::result::Result<Seen, Fault> {
-        let host = host(poll);
+        let remote = match (&poll.git, poll.repository_id) {
+            (Some(url), _) => Some(Remote::open(url)),
+            (None, Some(id)) => {
+                let found = self.remotes.by_id(id).await.map_err(ours)?;
+                Some(found.map_err(|shut| Fault::new(FaultKind::Refused, shut.words().to_owned()))?)
+            }
+            (None, None) => None,
+        };
+        let url = remote.as_ref().map(|r| r.url.as_str()).or(poll.url.as_deref());
+        let host = host(url.unwrap_or_default());
         let look = async {
-            match (&poll.git, &poll.url) {
-                (Some(url), _) => self.repository(trigger, poll, &Remote::open(url)).await,
+            match (&remote, &poll.url) {
+                (Some(remote), _) => self.repository(trigger, poll, remote).await,
                 (None, Some(url)) => self.page(trigger, poll, url).await,
                 (None, None) => Err(Fault::new(
                     FaultKind::Refused,
@@ -207,9 +220,13 @@ impl Drop for Busy {
     }
 }
 
-/// Whom a poll asks.
-fn host(poll: &Poll) -> String {
-    let url = poll.git.as_deref().or(poll.url.as_deref()).unwrap_or_default();
+/// A fault of our own, while a look was made ready.
+fn ours(error: crate::store::Error) -> Fault {
+    Fault::new(FaultKind::Ours, error.public().to_string())
+}
+
+/// Whom a look asks.
+fn host(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
     let end = rest.find(['/', ':']).unwrap_or(rest.len());
@@ -272,6 +289,11 @@ impl Starter {
         let now = self.clock.now();
         let every = poll.every_ms().unwrap_or(60_000);
         let next_at = trigger.enabled.then(|| poll::next(now, every, trigger.id.0));
+        let health = match &seen {
+            Ok(_) => (Health::Healthy, None),
+            Err(fault) => (fault.health(), Some(fault.sentence.clone())),
+        };
+        let repository = poll.repository_id;
         let (to, said, decided) = match seen {
             Ok(seen) => {
                 let plans = self.plans(std::slice::from_ref(trigger)).await?;
@@ -300,7 +322,11 @@ impl Starter {
             .store
             .write(move |tx| {
                 let (decided, to, terms, now) = (decided.clone(), to.clone(), terms.clone(), clock.now());
+                let (health, said) = health.clone();
                 Box::pin(async move {
+                    if let Some(repository) = repository {
+                        repositories::asked(tx, repository, health, said.as_deref(), now).await?;
+                    }
                     if !moved(tx, id, version, &to, now).await? {
                         // Somebody saved or removed it: what was found is not what it looks for any more.
                         return Ok((Vec::new(), Vec::new()));
@@ -372,11 +398,7 @@ mod tests {
             ("/srv/git/app.git", "this machine", "git/app"),
             ("file:///srv/git/app.git", "this machine", "git/app"),
         ] {
-            let poll = Poll {
-                git: Some(url.into()),
-                ..Poll::default()
-            };
-            assert_eq!((host(&poll).as_str(), called(url).as_str()), (whom, name), "{url}");
+            assert_eq!((host(url).as_str(), called(url).as_str()), (whom, name), "{url}");
         }
     }
 }

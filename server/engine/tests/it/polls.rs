@@ -3,8 +3,11 @@
 use crate::support::{Database, World, on_both};
 use domain::PlanId;
 use domain::TriggerId;
+use domain::health::Health;
 use domain::page::PageQuery;
-use domain::trigger::{FiringView, HealthState, Kind, NewTrigger, TriggerView, Verdict};
+use domain::repository::{NewRepository, PutRepository};
+use domain::secret::SecretValue;
+use domain::trigger::{FiringView, HealthState, Kind, NewTrigger, Provider, TriggerView, Verdict};
 use engine::clock::Clock as _;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ on_both!(
     each_commit_is_told_in_order_where_that_is_wanted,
     a_dead_remote_is_said_since_when_and_holds_up_nobody,
     a_page_is_found_changed_once,
+    a_repository_is_tested_polled_and_kept_while_it_is_used,
 );
 
 /// A repository of the test's own.
@@ -324,4 +328,87 @@ async fn a_page_is_found_changed_once(database: Database) {
     *body.lock().unwrap() = r#"{"v":"1"}"#.into();
     assert_eq!(next(&world, id).await.len(), 2, "one that comes back is told again");
     server.abort();
+}
+
+async fn a_repository_is_tested_polled_and_kept_while_it_is_used(database: Database) {
+    let world = World::on(database).await;
+    let there = Repository::new(&world);
+    there.git(&["tag", "v1"]);
+    let ports = &world.engine.ports;
+    let wish = |name: &str, url: &str| NewRepository {
+        name: name.into(),
+        url: url.into(),
+        provider: None,
+        api: None,
+        secret_id: None,
+        secret: Some(SecretValue("a token of no use".into())),
+    };
+    let made = ports
+        .repositories
+        .create(&world.ana, wish("app", there.url()))
+        .await
+        .unwrap();
+    assert_eq!((made.health, made.provider), (Health::Unknown, Provider::Generic));
+    let secret = ports.secrets.get(&world.ana, made.secret_id.unwrap()).await.unwrap();
+    assert_eq!((secret.name.as_str(), secret.used_at), ("REPOSITORY_APP", None));
+    let found = ports.repositories.test(&world.ana, made.id).await.unwrap();
+    assert_eq!(
+        (found.health, found.said.as_str()),
+        (Health::Healthy, "It was read: 1 branch and 1 tag.")
+    );
+    assert_eq!(
+        (found.default_branch.as_deref(), found.branches),
+        (Some("main"), vec!["main".to_owned()])
+    );
+    assert!(
+        ports
+            .secrets
+            .get(&world.ana, secret.id)
+            .await
+            .unwrap()
+            .used_at
+            .is_some()
+    );
+    assert!(
+        ports
+            .repositories
+            .create(&world.ana, wish("app", "/srv/b.git"))
+            .await
+            .is_err(),
+        "the name is in use"
+    );
+
+    let plan = plan(&world, &there.path).await;
+    let id = poll(&world, "push", plan, json!({ "repository_id": made.id }), &[]).await;
+    there.commit("a", "a");
+    assert_eq!(next(&world, id).await.len(), 1);
+    for refused in [
+        ports.repositories.delete(&world.ana, made.id).await.unwrap_err(),
+        ports.secrets.delete(&world.ana, secret.id).await.unwrap_err(),
+    ] {
+        let why = refused.to_string();
+        assert!(
+            why.contains("by the trigger push") || why.contains("by the repository app"),
+            "{why}"
+        );
+    }
+    // It goes away: its health says so, since it was looked at.
+    std::fs::rename(&there.path, world.dir.path().join("elsewhere")).unwrap();
+    assert_eq!(next(&world, id).await.len(), 1);
+    let gone = ports.repositories.get(&world.ana, made.id).await.unwrap();
+    assert_eq!(gone.health, Health::Missing, "{gone:?}");
+    assert!(gone.said.unwrap().contains("could not be read"));
+    let moved = PutRepository {
+        version: gone.version,
+        url: Some(world.dir.path().join("elsewhere").to_str().unwrap().into()),
+        ..PutRepository::default()
+    };
+    let moved = ports.repositories.save(&world.ana, made.id, moved).await.unwrap();
+    assert_eq!(moved.health, Health::Unknown, "it is another one");
+    assert_eq!(
+        ports.repositories.test(&world.ana, made.id).await.unwrap().health,
+        Health::Healthy
+    );
+    ports.triggers.delete(&world.ana, id).await.unwrap();
+    ports.repositories.delete(&world.ana, made.id).await.unwrap();
 }

@@ -13,6 +13,7 @@ mod plans;
 mod queue;
 mod range;
 mod reference;
+mod repositories;
 mod secrets;
 mod steps;
 mod tasks;
@@ -53,6 +54,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         secrets::endpoints(),
         triggers::endpoints(),
         hooks::endpoints(),
+        repositories::endpoints(),
     ]
     .concat()
 }

@@ -7,7 +7,7 @@ use super::{TriggersService, circle, entry, waits_for};
 use crate::services::hooks::{HookParts, insert};
 use crate::store::tasks::{Runnable, runnable};
 use crate::store::triggers::{Trigger, TriggerChange, chains, insert as insert_trigger, named, set_due, update};
-use crate::store::{Error as StoreError, Tx, hooks};
+use crate::store::{Error as StoreError, Tx, hooks, repositories};
 use crate::triggers::cron;
 use crate::triggers::start::news;
 use domain::auth::{Role, Via, Viewer};
@@ -63,6 +63,7 @@ impl TriggersService {
         };
         found.extend(checked(&new, plan.as_ref(), viewer));
         self.waited_for(&new, &mut found).await?;
+        self.looked_at(&new, &mut found).await?;
         refused(found, "The trigger was not made.")?;
         let hook = own.map(|parts| self.hooks.prepared(parts)).transpose()?;
         let (secret, starter) = (hook.as_ref().and_then(|h| h.shown.clone()), self.starter.clone());
@@ -141,6 +142,7 @@ impl TriggersService {
         };
         found.extend(checked(&new, plan.as_ref(), viewer));
         self.waited_for(&new, &mut found).await?;
+        self.looked_at(&new, &mut found).await?;
         refused(found, "The trigger was not saved.")?;
         let (viewer, starter, version) = (viewer.clone(), self.starter.clone(), wish.version);
         let action = match (present.enabled, new.enabled) {
@@ -188,6 +190,21 @@ impl TriggersService {
             found.push(Problem::field("plan_id", format!("There is no plan {id}.")));
         }
         Ok(plan)
+    }
+
+    async fn looked_at(&self, new: &TriggerChange, found: &mut Vec<Problem>) -> Result<()> {
+        if let Config::Poll(poll) = &new.config
+            && let Some(id) = poll.repository_id
+            && repositories::one(&self.starter.store, ProjectId::DEFAULT, id)
+                .await?
+                .is_none()
+        {
+            found.push(Problem::field(
+                "config.repository_id",
+                format!("There is no repository {id}."),
+            ));
+        }
+        Ok(())
     }
 
     async fn waited_for(&self, new: &TriggerChange, found: &mut Vec<Problem>) -> Result<()> {

@@ -1,0 +1,25 @@
+//! The port of repositories.
+//!
+//! **Invariant:** no method answers what opens one.
+
+use crate::auth::Viewer;
+use crate::repository::{Connection, NewRepository, PutRepository, RepositoryView};
+use crate::{RepositoryId, Result};
+use async_trait::async_trait;
+
+/// Repositories.
+#[async_trait]
+pub trait Repositories: Send + Sync {
+    /// All, newest first.
+    async fn list(&self, viewer: &Viewer) -> Result<Vec<RepositoryView>>;
+    /// One.
+    async fn get(&self, viewer: &Viewer, id: RepositoryId) -> Result<RepositoryView>;
+    /// Makes one; every problem at once.
+    async fn create(&self, viewer: &Viewer, wish: NewRepository) -> Result<RepositoryView>;
+    /// Saves one; `Conflict` when `version` is stale.
+    async fn save(&self, viewer: &Viewer, id: RepositoryId, wish: PutRepository) -> Result<RepositoryView>;
+    /// Removes one; `Conflict` while something uses it.
+    async fn delete(&self, viewer: &Viewer, id: RepositoryId) -> Result<()>;
+    /// Asks one for its branches and tags, and keeps how it is.
+    async fn test(&self, viewer: &Viewer, id: RepositoryId) -> Result<Connection>;
+}

@@ -1,0 +1,327 @@
+//! Repositories: `domain::ports::Repositories`.
+//!
+//! **Invariant:** what opens one is a secret of the project; how it is was learnt by asking it.
+
+use super::secrets::SecretsService;
+use crate::clock::SharedClock;
+use crate::outgoing::Fault;
+use crate::outgoing::git::{Git, Remote};
+use crate::store::audit::Entry;
+use crate::store::repositories::{self, RepositoryChange};
+use crate::store::{Error as StoreError, NewEvent, Store, Tx, secrets};
+use crate::triggers::remotes::Remotes;
+use async_trait::async_trait;
+use domain::auth::{Action, Scope, Viewer, authorize};
+use domain::health::Health;
+use domain::ports::{Repositories, Secrets};
+use domain::repository::{Connection, NewRepository, PutRepository, RepositoryView, problems, provider_of};
+use domain::secret::NewSecret;
+use domain::{Error, Problem, ProjectId, RepositoryId, Result, SecretId, Timestamp};
+use serde_json::json;
+
+/// Branches that a test of a connection names.
+const BRANCHES: usize = 20;
+
+/// The service behind `Repositories`. Cheap to clone.
+#[derive(Clone)]
+pub struct RepositoriesService {
+    store: Store,
+    clock: SharedClock,
+    secrets: SecretsService,
+    remotes: Remotes,
+    git: Git,
+    allow_local: bool,
+}
+
+impl RepositoriesService {
+    /// The service over a store, secrets, and what asks repositories. `allow_local` as of sources.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: SharedClock,
+        secrets: SecretsService,
+        remotes: Remotes,
+        git: Git,
+        allow_local: bool,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            secrets,
+            remotes,
+            git,
+            allow_local,
+        }
+    }
+
+    async fn found(&self, id: RepositoryId) -> Result<RepositoryView> {
+        repositories::one(&self.store, ProjectId::DEFAULT, id)
+            .await?
+            .ok_or_else(|| absent(id))
+    }
+
+    /// What is wrong with a change, all of it.
+    async fn checked(&self, change: &RepositoryChange) -> Result<Vec<Problem>> {
+        let mut found = problems(&change.name, &change.url, change.api.as_deref(), self.allow_local);
+        if let Some(id) = change.secret
+            && secrets::one(&self.store, ProjectId::DEFAULT, id).await?.is_none()
+        {
+            found.push(Problem::field("secret_id", format!("There is no secret {id}.")));
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, remote: &Remote) -> std::result::Result<Connection, Fault> {
+        let refs = self.git.refs(remote).await?;
+        let branches: Vec<String> = refs
+            .iter()
+            .filter_map(|r| r.name.strip_prefix("refs/heads/"))
+            .map(str::to_owned)
+            .collect();
+        let tags = refs.iter().filter(|r| r.name.starts_with("refs/tags/")).count();
+        // An empty repository has no head, and is fine all the same.
+        let head = self.git.head(remote, None).await.ok().and_then(|h| h.branch);
+        let many = |n: usize, one: &str, more: &str| {
+            if n == 1 {
+                format!("1 {one}")
+            } else {
+                format!("{n} {more}")
+            }
+        };
+        let said = format!(
+            "It was read: {} and {}.",
+            many(branches.len(), "branch", "branches"),
+            many(tags, "tag", "tags")
+        );
+        Ok(Connection {
+            health: Health::Healthy,
+            said,
+            default_branch: head,
+            branches: branches.into_iter().take(BRANCHES).collect(),
+        })
+    }
+}
+
+fn absent(id: RepositoryId) -> Error {
+    Error::NotFound(format!("Repository {id}"))
+}
+
+fn taken(name: &str) -> StoreError {
+    Error::Conflict(format!("There is a repository `{name}` already. Choose another name.")).into()
+}
+
+fn refused(problems: Vec<Problem>, detail: &str) -> Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        detail: detail.into(),
+        problems,
+    })
+}
+
+/// The name of the secret that is made for a repository.
+fn secret_name(name: &str) -> String {
+    let of = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    format!("REPOSITORY_{}", name.chars().take(80).map(of).collect::<String>())
+}
+
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|t| t.trim().trim_end_matches('/').to_owned())
+        .filter(|t| !t.is_empty())
+}
+
+fn entry(viewer: &Viewer, now: Timestamp, action: &'static str, id: RepositoryId, name: &str) -> Entry {
+    Entry {
+        object: Some("repository"),
+        object_id: Some(id.0),
+        after: Some(name.to_owned()),
+        ..Entry::by(viewer, now, action)
+    }
+}
+
+fn saved(tx: &mut Tx, id: RepositoryId, now: Timestamp) {
+    tx.emit(NewEvent {
+        at: now,
+        kind: "repository.saved",
+        subject: "repository",
+        subject_id: id.0,
+        task_id: None,
+        actor: None,
+        body: json!({}),
+    });
+}
+
+#[async_trait]
+impl Repositories for RepositoriesService {
+    async fn list(&self, viewer: &Viewer) -> Result<Vec<RepositoryView>> {
+        authorize(viewer, Action::Read, Scope::default_project("the repositories"))?;
+        Ok(repositories::list(&self.store, ProjectId::DEFAULT).await?)
+    }
+
+    async fn get(&self, viewer: &Viewer, id: RepositoryId) -> Result<RepositoryView> {
+        authorize(
+            viewer,
+            Action::Read,
+            Scope::default_project(&format!("repository {id}")),
+        )?;
+        self.found(id).await
+    }
+
+    async fn create(&self, viewer: &Viewer, wish: NewRepository) -> Result<RepositoryView> {
+        authorize(viewer, Action::Write, Scope::default_project("the repositories"))?;
+        let mut change = RepositoryChange {
+            provider: wish.provider.unwrap_or_else(|| provider_of(&wish.url)),
+            name: wish.name,
+            url: wish.url,
+            api: filled(wish.api),
+            secret: wish.secret_id,
+        };
+        let mut found = self.checked(&change).await?;
+        if wish.secret.is_some() && wish.secret_id.is_some() {
+            found.push(Problem::field("secret", "Give a secret or the id of one, not both."));
+        }
+        refused(found, "The repository was not made.")?;
+        if let Some(value) = wish.secret {
+            let secret = NewSecret {
+                name: secret_name(&change.name),
+                plan_id: None,
+                value,
+            };
+            change.secret = Some(self.secrets.create(viewer, secret).await?.id);
+        }
+        let (viewer, now) = (viewer.clone(), self.clock.now());
+        let id = self
+            .store
+            .write(move |tx| {
+                let (change, viewer) = (change.clone(), viewer.clone());
+                Box::pin(async move {
+                    let made = repositories::insert(tx, ProjectId::DEFAULT, &change, now).await?;
+                    let id = made.ok_or_else(|| taken(&change.name))?;
+                    saved(tx, id, now);
+                    tx.audit(entry(&viewer, now, "repository.create", id, &change.name))
+                        .await?;
+                    Ok(id)
+                })
+            })
+            .await?;
+        self.found(id).await
+    }
+
+    async fn save(&self, viewer: &Viewer, id: RepositoryId, wish: PutRepository) -> Result<RepositoryView> {
+        authorize(
+            viewer,
+            Action::Write,
+            Scope::default_project(&format!("repository {id}")),
+        )?;
+        let present = self.found(id).await?;
+        let change = RepositoryChange {
+            name: wish.name.unwrap_or_else(|| present.name.clone()),
+            url: wish.url.unwrap_or_else(|| present.url.clone()),
+            provider: wish.provider.unwrap_or(present.provider),
+            api: wish.api.map_or_else(|| present.api.clone(), |api| filled(Some(api))),
+            secret: match wish.secret_id {
+                Some(SecretId(0)) => None,
+                Some(secret) => Some(secret),
+                None => present.secret_id,
+            },
+        };
+        refused(self.checked(&change).await?, "The repository was not saved.")?;
+        let (viewer, now, version) = (viewer.clone(), self.clock.now(), wish.version);
+        self.store
+            .write(move |tx| {
+                let (change, viewer, present) = (change.clone(), viewer.clone(), present.clone());
+                Box::pin(async move {
+                    let other = repositories::named(tx, ProjectId::DEFAULT, &change.name).await?;
+                    if other.is_some_and(|other| other != id) {
+                        return Err(taken(&change.name));
+                    }
+                    if !repositories::update(tx, id, version, &change).await? {
+                        let why = format!(
+                            "{} was changed meanwhile (version {} now, {version} when you read it). Nothing was saved; read it again.",
+                            present.name, present.version
+                        );
+                        return Err(Error::Conflict(why).into());
+                    }
+                    saved(tx, id, now);
+                    tx.audit(entry(&viewer, now, "repository.save", id, &change.name)).await
+                })
+            })
+            .await?;
+        self.found(id).await
+    }
+
+    async fn delete(&self, viewer: &Viewer, id: RepositoryId) -> Result<()> {
+        authorize(
+            viewer,
+            Action::Write,
+            Scope::default_project(&format!("repository {id}")),
+        )?;
+        let (viewer, now) = (viewer.clone(), self.clock.now());
+        self.store
+            .write(move |tx| {
+                let viewer = viewer.clone();
+                Box::pin(async move {
+                    let users = repositories::used_by(tx, id).await?;
+                    if !users.is_empty() {
+                        let why = format!(
+                            "It is in use: by {}. Give that another repository first.",
+                            users.join(", by ")
+                        );
+                        return Err(Error::Conflict(why).into());
+                    }
+                    let name = repositories::remove(tx, ProjectId::DEFAULT, id)
+                        .await?
+                        .ok_or_else(|| absent(id))?;
+                    saved(tx, id, now);
+                    tx.audit(entry(&viewer, now, "repository.delete", id, &name)).await
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn test(&self, viewer: &Viewer, id: RepositoryId) -> Result<Connection> {
+        authorize(
+            viewer,
+            Action::Write,
+            Scope::default_project(&format!("repository {id}")),
+        )?;
+        let repository = self.found(id).await?;
+        let found = match self.remotes.of(&repository).await? {
+            Ok(remote) => self.ask(&remote).await.unwrap_or_else(|fault| Connection {
+                health: fault.health(),
+                said: fault.sentence,
+                default_branch: None,
+                branches: Vec::new(),
+            }),
+            Err(shut) => Connection {
+                health: Health::Unauthorised,
+                said: shut.words().into(),
+                default_branch: None,
+                branches: Vec::new(),
+            },
+        };
+        let (health, now) = (found.health, self.clock.now());
+        let said = Some(found.said.clone()).filter(|_| health != Health::Healthy);
+        let secret = repository.secret_id.filter(|_| health == Health::Healthy);
+        self.store
+            .write(move |tx| {
+                let said = said.clone();
+                Box::pin(async move {
+                    if let Some(secret) = secret {
+                        secrets::touch(tx, secret, now).await?;
+                    }
+                    repositories::asked(tx, id, health, said.as_deref(), now).await
+                })
+            })
+            .await?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,164 @@
+//! Repositories: where they are, the row of the secret that opens them, and how they were.
+//!
+//! **Invariant:** how one was moves without its version.
+
+use super::{Error, Result, Store, Tx, on, on_tx};
+use domain::health::Health;
+use domain::repository::RepositoryView;
+use domain::trigger::Provider;
+use domain::{ProjectId, RepositoryId, SecretId, Timestamp};
+use sqlx::AssertSqlSafe;
+
+/// What can be changed of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryChange {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Which forge it is at.
+    pub provider: Provider,
+    /// Where the forge's API begins.
+    pub api: Option<String>,
+    /// The secret that opens it.
+    pub secret: Option<SecretId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    name: String,
+    url: String,
+    provider: String,
+    api: Option<String>,
+    secret_id: Option<i64>,
+    health: String,
+    health_said: Option<String>,
+    health_at: Option<i64>,
+    created_at: i64,
+    version: i64,
+}
+
+impl Row {
+    fn view(self) -> Result<RepositoryView> {
+        Ok(RepositoryView {
+            id: RepositoryId(self.id),
+            name: self.name,
+            url: self.url,
+            provider: self.provider.parse().map_err(|e| Error::corrupt("repositories", e))?,
+            api: self.api,
+            secret_id: self.secret_id.map(SecretId),
+            health: self.health.parse().unwrap_or(Health::Unknown),
+            said: self.health_said,
+            asked_at: self.health_at.map(Timestamp),
+            created_at: Timestamp(self.created_at),
+            version: self.version,
+        })
+    }
+}
+
+const REPOSITORIES: &str = "SELECT id, name, url, provider, api, secret_id, health, health_said, health_at, created_at, version \
+    FROM repositories WHERE project_id = $1";
+
+/// All of a project, newest first.
+///
+/// # Errors
+/// When the database fails or a row does not read.
+pub async fn list(store: &Store, project: ProjectId) -> Result<Vec<RepositoryView>> {
+    let sql = format!("{REPOSITORIES} ORDER BY id DESC");
+    let rows: Vec<Row> = on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).bind(project.0).fetch_all(p).await?);
+    rows.into_iter().map(Row::view).collect()
+}
+
+/// One of them.
+///
+/// # Errors
+/// When the database fails or the row does not read.
+pub async fn one(store: &Store, project: ProjectId, id: RepositoryId) -> Result<Option<RepositoryView>> {
+    let sql = format!("{REPOSITORIES} AND id = $2");
+    let row: Option<Row> =
+        on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).bind(project.0).bind(id.0).fetch_optional(p).await?);
+    row.map(Row::view).transpose()
+}
+
+/// Makes one; `None` when the name is in use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    tx: &mut Tx,
+    project: ProjectId,
+    new: &RepositoryChange,
+    now: Timestamp,
+) -> Result<Option<RepositoryId>> {
+    let made: Option<(i64,)> = on_tx!(tx, c => {
+        sqlx::query_as(
+            "INSERT INTO repositories (project_id, name, url, provider, api, secret_id, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
+        )
+        .bind(project.0).bind(new.name.as_str()).bind(new.url.as_str()).bind(new.provider.as_str())
+        .bind(new.api.as_deref()).bind(new.secret.map(|s| s.0)).bind(now.0).fetch_optional(c).await?
+    });
+    Ok(made.map(|(id,)| RepositoryId(id)))
+}
+
+/// Changes one that is at this version; `false` when it is not. How it was is forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update(tx: &mut Tx, id: RepositoryId, version: i64, to: &RepositoryChange) -> Result<bool> {
+    let row: Option<(i64,)> = on_tx!(tx, c => {
+        sqlx::query_as(
+            "UPDATE repositories SET name = $3, url = $4, provider = $5, api = $6, secret_id = $7, health = 'unknown', \
+             health_said = NULL, health_at = NULL, version = version + 1 WHERE id = $1 AND version = $2 RETURNING id",
+        )
+        .bind(id.0).bind(version).bind(to.name.as_str()).bind(to.url.as_str()).bind(to.provider.as_str())
+        .bind(to.api.as_deref()).bind(to.secret.map(|s| s.0)).fetch_optional(c).await?
+    });
+    Ok(row.is_some())
+}
+
+/// The repository that has a name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named(tx: &mut Tx, project: ProjectId, name: &str) -> Result<Option<RepositoryId>> {
+    let sql = "SELECT id FROM repositories WHERE project_id = $1 AND name = $2";
+    let row: Option<(i64,)> = on_tx!(tx, c => sqlx::query_as(sql).bind(project.0).bind(name).fetch_optional(c).await?);
+    Ok(row.map(|(id,)| RepositoryId(id)))
+}
+
+/// Notes how one was when it was asked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn asked(tx: &mut Tx, id: RepositoryId, health: Health, said: Option<&str>, now: Timestamp) -> Result<()> {
+    on_tx!(tx, c => {
+        sqlx::query("UPDATE repositories SET health = $2, health_said = $3, health_at = $4 WHERE id = $1")
+            .bind(id.0).bind(health.as_str()).bind(said).bind(now.0).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// What uses one, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn used_by(tx: &mut Tx, id: RepositoryId) -> Result<Vec<String>> {
+    let sql = "SELECT 'the trigger ' || name FROM triggers WHERE repository_id = $1 \
+         UNION ALL SELECT 'the hook ' || name FROM hooks WHERE repository_id = $1";
+    let rows: Vec<(String,)> = on_tx!(tx, c => sqlx::query_as(sql).bind(id.0).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(what,)| what).collect())
+}
+
+/// Removes one; its name, or `None` when there was none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(tx: &mut Tx, project: ProjectId, id: RepositoryId) -> Result<Option<String>> {
+    let row: Option<(String,)> = on_tx!(tx, c => {
+        sqlx::query_as("DELETE FROM repositories WHERE project_id = $1 AND id = $2 RETURNING name")
+            .bind(project.0).bind(id.0).fetch_optional(c).await?
+    });
+    Ok(row.map(|(name,)| name))
+}

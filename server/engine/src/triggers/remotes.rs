@@ -1,0 +1,125 @@
+//! Repositories as git is asked about them: with the secret that opens them.
+//!
+//! **Invariant:** a secret is opened only to be used, and its use is noted where the answer is.
+
+use super::intake::opened;
+use crate::auth::vault::Vault;
+use crate::outgoing::git::{Credentials, Remote};
+use crate::store::{Result, Store, repositories, secrets};
+use domain::repository::RepositoryView;
+use domain::trigger::Provider;
+use domain::{ProjectId, RepositoryId};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Opens repositories. Cheap to clone.
+#[derive(Clone)]
+pub struct Remotes {
+    store: Store,
+    vault: Arc<Vault>,
+}
+
+/// Why one cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shut {
+    /// There is no such repository.
+    Gone,
+    /// Its secret cannot be opened.
+    Sealed,
+}
+
+impl Remotes {
+    /// Over a store and the keys.
+    #[must_use]
+    pub fn new(store: Store, vault: Arc<Vault>) -> Self {
+        Self { store, vault }
+    }
+
+    /// A repository by its id, ready to be asked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn by_id(&self, id: RepositoryId) -> Result<std::result::Result<Remote, Shut>> {
+        match repositories::one(&self.store, ProjectId::DEFAULT, id).await? {
+            Some(repository) => self.of(&repository).await,
+            None => Ok(Err(Shut::Gone)),
+        }
+    }
+
+    /// A repository, ready to be asked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of(&self, repository: &RepositoryView) -> Result<std::result::Result<Remote, Shut>> {
+        let credentials = match repository.secret_id {
+            None => None,
+            Some(id) => {
+                let locked = secrets::locked(&self.store, id).await?;
+                let text = locked.and_then(|l| opened(&self.vault, &l));
+                let Some(text) = text else {
+                    return Ok(Err(Shut::Sealed));
+                };
+                Some(credentials(repository.provider, Zeroizing::new(text)))
+            }
+        };
+        Ok(Ok(Remote {
+            url: repository.url.clone(),
+            credentials,
+        }))
+    }
+}
+
+/// What a secret proves: a private key is for ssh, `user:password` is both, anything else is a token.
+fn credentials(provider: Provider, text: Zeroizing<String>) -> Credentials {
+    if text.contains("PRIVATE KEY-----") {
+        // A key that lost its last line end on the way is no key to ssh.
+        let private = Zeroizing::new(format!("{}\n", text.trim_end()));
+        return Credentials::Key {
+            private,
+            known_hosts: None,
+        };
+    }
+    let text = text.trim();
+    let (user, secret) = match text.split_once(':') {
+        Some((user, secret)) if !user.is_empty() => (user.to_owned(), secret),
+        // With a token forges take any of these.
+        _ => match provider {
+            Provider::GitHub => ("x-access-token".to_owned(), text),
+            Provider::GitLab => ("oauth2".to_owned(), text),
+            Provider::Gitea | Provider::Generic => ("git".to_owned(), text),
+        },
+    };
+    Credentials::Token {
+        user,
+        secret: Zeroizing::new(secret.to_owned()),
+    }
+}
+
+impl Shut {
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Gone => "The repository that it looks at is gone.",
+            Self::Sealed => "The secret of the repository cannot be opened; set it anew.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_as_what_it_is() {
+        let read = |provider, text: &str| match credentials(provider, Zeroizing::new(text.to_owned())) {
+            Credentials::Token { user, secret } => format!("{user}/{}", secret.as_str()),
+            Credentials::Key { private, .. } => format!("key {:?}", private.ends_with("-----\n")),
+        };
+        assert_eq!(read(Provider::GitHub, "ghp_abc\n"), "x-access-token/ghp_abc");
+        assert_eq!(read(Provider::GitLab, "glpat-x"), "oauth2/glpat-x");
+        assert_eq!(read(Provider::Generic, "mei:s:x"), "mei/s:x");
+        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----";
+        assert_eq!(read(Provider::Generic, key), "key true");
+    }
+}
