@@ -1,149 +1,15 @@
 //! An agent on another machine, as far as one machine can show it: `caracal serve --no-agent` and `caracal agent` as
 //! processes of their own, with a data folder each.
 
+use crate::program::{STUCK, Serving, caracal, done, signal};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Output, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
-
-/// Nothing a test waits for takes this long; it only ends a test that would hang.
-const STUCK: Duration = Duration::from_secs(30);
-
-fn caracal(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_caracal"));
-    command
-        .args(args)
-        .current_dir(folder)
-        .env_clear()
-        .env("CARACAL_DATA", folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-async fn done(child: Child) -> Output {
-    tokio::time::timeout(STUCK, child.wait_with_output())
-        .await
-        .expect("it does not end")
-        .unwrap()
-}
-
-/// Sends a signal to a child.
-async fn signal(child: &Child, name: &str) {
-    let pid = child.id().unwrap().to_string();
-    assert!(
-        Command::new("kill")
-            .args([name, &pid])
-            .status()
-            .await
-            .unwrap()
-            .success()
-    );
-}
-
-struct Serving {
-    folder: TempDir,
-    at: SocketAddr,
-    token: String,
-    child: Child,
-}
+use tokio::net::TcpListener;
+use tokio::process::Child;
 
 impl Serving {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let add = ["user", "add", "ana", "--role", "admin", "--password-stdin"];
-        let mut adding = caracal(folder.path(), &add).stdin(Stdio::piped()).spawn().unwrap();
-        adding
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(b"correct horse\n")
-            .await
-            .unwrap();
-        assert!(done(adding).await.status.success());
-        let serve = ["serve", "--no-agent", "--listen", "127.0.0.1:0"];
-        let mut child = caracal(folder.path(), &serve).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(STUCK, lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        let at = first
-            .split("http://")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap();
-        let mut me = Self {
-            folder,
-            at,
-            token: String::new(),
-            child,
-        };
-        me.token = me.said(&["token", "create", "--user", "ana"]).await;
-        me
-    }
-
-    /// What a command beside the server prints.
-    async fn said(&self, args: &[&str]) -> String {
-        let out = done(caracal(self.folder.path(), args).spawn().unwrap()).await;
-        assert!(
-            out.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-        String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
-    }
-
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let body = body.map(|b| b.to_string()).unwrap_or_default();
-        let head = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.at,
-            self.token,
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.at).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, value) = self.call("GET", path, None).await;
-        assert_eq!(status, 200, "{path}: {value}");
-        value
-    }
-
-    /// Looks until it is as wanted.
-    async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let begun = std::time::Instant::now();
-        loop {
-            // Before an agent has registered there is none.
-            let seen = self.call("GET", path, None).await.1;
-            if wanted(&seen) {
-                return seen;
-            }
-            assert!(begun.elapsed() < STUCK, "{path} stays {seen}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// Starts an agent in a folder.
     fn agent(&self, folder: &Path, more: &[&str]) -> Child {
         let url = format!("http://{}", self.at);
