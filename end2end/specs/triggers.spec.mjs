@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliver, makeTrigger, push } from '../harness/hooks.mjs';
+import { Repository } from '../harness/repository.mjs';
 import { until } from '../harness/until.mjs';
 import { hydrated, modes, settled, shoot, visit, world } from '../harness/world.mjs';
 
@@ -166,6 +167,32 @@ for (const mode of modes) {
     await page.waitForURL(/verdict=started/);
     await page.locator('a.alink', { hasText: `found-${word} #` }).first().waitFor();
     await until('no other verdict is listed', async () => (await page.getByText('started nothing', { exact: true }).count()) === 0);
+  });
+}
+
+for (const mode of modes) {
+  test(`a poll looks when one asks it to, and what it found starts a task (${mode.name})`, async () => {
+    const name = `polled-${mode.scripts ? 'live' : 'plain'}`;
+    const repository = await Repository.make([{ message: 'First', files: { a: 'a' } }]);
+    try {
+      const plan = await the.api.makePlan(`name: ${name}\nsource: { git: "${repository.path}" }\nsteps: [{ run: cat a }]\n`);
+      const trigger = await the.api.post('/triggers', { name, kind: 'poll', plan_id: plan.id, config: { git: repository.path, every: '1h' } });
+      await until('it has looked once', async () => (await the.api.get(`/triggers/${trigger.id}`)).health.state === 'well');
+      const revision = await repository.commit({ message: 'Second', files: { a: 'b' } });
+      const page = await the.page(mode);
+      await visit(page, `/triggers/${trigger.id}`);
+      await page.getByText('every hour').first().waitFor();
+      await page.getByRole('button', { name: 'Check now' }).click();
+      if (mode.scripts) await page.getByRole('status').filter({ hasText: 'Checked: ' }).getByRole('link', { name: /^Firing \d+/ }).waitFor();
+      await page.locator('a.alink', { hasText: `${name} #` }).first().waitFor();
+      const [fired] = (await the.api.get(`/triggers/${trigger.id}/firings`)).items;
+      const task = await the.api.task(fired.tasks[0].id, 'passed');
+      assert.equal(task.revision, revision);
+      await visit(page, `/firings/${fired.id}`);
+      await page.getByRole('heading', { name: 'Something new was found' }).waitFor();
+    } finally {
+      await repository.remove();
+    }
   });
 }
 

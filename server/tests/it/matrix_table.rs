@@ -198,6 +198,7 @@ pub const FUNCTIONS: &[(&str, &str, Takes)] = &[
     ("/ui/triggers/get", "trigger={trigger}", Read),
     ("/ui/triggers/enable", "trigger={trigger}&on=true", Write),
     ("/ui/triggers/fire", "trigger={trigger}", Run),
+    ("/ui/triggers/check", "trigger={trigger}", Run),
     ("/ui/triggers/remove", "trigger=999999", Write),
     ("/ui/firings/list", "", Read),
     ("/ui/firings/get", "firing={firing}", Read),

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** each is a form or a link that works without a script; nothing is removed by a link.
 
-use super::api::{EnableTrigger, FireTrigger};
-use crate::components::{ActionForm, ButtonKind, Icon, Menu, SubmitButton};
+use super::api::{CheckTrigger, EnableTrigger, FireTrigger};
+use crate::components::{ActionForm, ButtonKind, Icon, Menu, Note, SubmitButton};
 use crate::layout::{FrameView, use_me};
 use crate::wire::Deed;
 use domain::TriggerId;
@@ -15,6 +15,7 @@ use leptos::prelude::*;
 pub struct Acts {
     pub enable: Deed<EnableTrigger>,
     pub fire: Deed<FireTrigger>,
+    pub check: Deed<CheckTrigger>,
     /// Whether the viewer may change triggers.
     pub write: Signal<bool>,
     /// Whether the viewer may fire them.
@@ -31,6 +32,7 @@ impl Acts {
         Self {
             enable: Deed::new(),
             fire: Deed::new(),
+            check: Deed::new(),
             write: may(Action::Write),
             run: may(Action::Run),
         }
@@ -99,6 +101,43 @@ pub fn menu(id: TriggerId, name: &str, acts: Acts) -> AnyView {
         </Menu>
     }
     .into_any()
+}
+
+/// The button that has a poll look now.
+pub fn check(id: TriggerId, check: Deed<CheckTrigger>) -> AnyView {
+    let pending = check.pending();
+    view! {
+        <ActionForm action=check>
+            <input type="hidden" name="trigger" value=id.0/>
+            <button class=ButtonKind::Line.class() type="submit" aria-busy=move || pending.get().to_string()>
+                <Icon name="search"/>
+                "Check now"
+            </button>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// What the last check found, once there was one.
+pub fn checked(check: Deed<CheckTrigger>) -> Option<AnyView> {
+    let found = check.answer()?.ok()?;
+    let (icon, tone) = match found.good {
+        true => ("circle-check", "st-passed"),
+        false => ("circle-x", "st-failed"),
+    };
+    let firings: Vec<_> = (found.firings.iter())
+        .map(|id| view! { " " <a class="alink" href=format!("/firings/{id}")>"Firing "{id.0}</a> })
+        .collect();
+    Some(
+        view! {
+            <div class="mb-5" role="status">
+                <Note icon tone>
+                    <span class="min-w-0 wrap-anywhere text-base-content">"Checked: " {found.said} {firings}</span>
+                </Note>
+            </div>
+        }
+        .into_any(),
+    )
 }
 
 /// The button that fires it.

@@ -7,6 +7,7 @@ mod told;
 
 use super::view::{FiringPage, FiringsView, PlanTriggers, TriggerPage, TriggersView};
 use crate::error::Result;
+use domain::trigger::Checked;
 use domain::{FiringId, PlanId, TriggerId};
 use leptos::prelude::*;
 
@@ -158,6 +159,20 @@ pub async fn fire_trigger(trigger: TriggerId) -> Result<()> {
         .map_err(crate::Error::respond)?;
     leptos_axum::redirect(&format!("/firings/{}", firing.id));
     Ok(())
+}
+
+/// Looks at what a poll looks at, now, and says what was found. Stays on the page.
+///
+/// # Errors
+/// What the port says.
+#[server(prefix = "/ui", endpoint = "triggers/check", protocol = crate::wire::Post)]
+pub async fn check_trigger(trigger: TriggerId) -> Result<Checked> {
+    use crate::context::{ports, viewer};
+    ports()?
+        .triggers
+        .check(&viewer()?, trigger)
+        .await
+        .map_err(crate::Error::respond)
 }
 
 /// Removes a trigger and leads to the list.

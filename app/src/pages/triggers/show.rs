@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is wrong stands above everything else; verdict and page of its firings stand in the address.
 
-use super::acts::{Acts, fire, switch};
+use super::acts::{Acts, check, checked, fire, switch};
 use super::api::get_trigger;
 use super::firings::{Asked, FiringTable, VerdictTabs};
 use super::hook::Hook;
@@ -20,7 +20,7 @@ use crate::live::{Topic, use_live};
 use crate::memo::memo;
 use crate::wire::Source;
 use domain::auth::Action;
-use domain::trigger::HealthState;
+use domain::trigger::{HealthState, Kind};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -35,7 +35,14 @@ pub fn TriggerShow() -> impl IntoView {
     provide_context(acts);
     let fresh = RwSignal::new(0_u64);
     let page = Source::new(
-        move || (id.get(), asked.get(), fresh.get(), acts.enable.version().get()),
+        move || {
+            (
+                id.get(),
+                asked.get(),
+                fresh.get(),
+                acts.enable.version().get() + acts.check.version().get(),
+            )
+        },
         |(id, a, ..)| async move { get_trigger(id?, a.verdict, a.cursor).await },
     );
     let seq = Signal::derive(move || page.get().and_then(Result::ok).map(|p| p.seq));
@@ -47,7 +54,7 @@ pub fn TriggerShow() -> impl IntoView {
 #[component]
 fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
     let acts = expect_context::<Acts>();
-    let id = data.with_untracked(|d| d.row.id);
+    let (id, poll) = data.with_untracked(|d| (d.row.id, d.row.kind == Kind::Poll));
     let name = Signal::derive(move || data.with(|d| d.row.name.clone()));
     let unwell = memo(move |_| data.with(|d| d.row.health.state == HealthState::Unwell));
     let title = Signal::derive(move || match unwell.get() {
@@ -67,10 +74,11 @@ fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
                 "Edit"
             </LinkButton>
         </IfMay>
-        <IfMay action=Action::Run>{fire(id, acts.fire)}</IfMay>
+        <IfMay action=Action::Run>{poll.then(|| check(id, acts.check))} {fire(id, acts.fire)}</IfMay>
     };
     let failed = move || {
         let error = acts.enable.error().or_else(|| acts.fire.error());
+        let error = error.or_else(|| acts.check.error());
         error.map(|error| view! { <ErrorNote error/> })
     };
     let trigger = memo(move |_| data.with(|d| d.trigger.clone()));
@@ -79,6 +87,7 @@ fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
         <Favicon sign/>
         <Page title heading=name crumbs=vec![Crumb::new("Triggers", "/triggers")] acts=buttons.into_any()>
             {failed}
+            {move || checked(acts.check)}
             <Head data/>
             <Facts data acts/>
             {move || hook.get().map(|hook| view! { <Hook hook/> })}
