@@ -40,7 +40,7 @@ async function triggers(the, good, bad) {
   const nothing = await deliver(the.server, unwell, push('feature/csv-export'));
   await deliver(the.server, unwell, push('release/3.14'), { signedBy: 'the wrong secret' });
   return {
-    triggers: '/triggers', trigger: `/triggers/${well.id}`, 'trigger unwell': `/triggers/${unwell.id}`, 'remove trigger': `/triggers/${well.id}/remove`,
+    triggers: '/triggers', 'new trigger': '/triggers/new', 'edit trigger': `/triggers/${well.id}/edit`, trigger: `/triggers/${well.id}`, 'trigger unwell': `/triggers/${unwell.id}`, 'remove trigger': `/triggers/${well.id}/remove`,
     firings: '/firings', 'firing started': `/firings/${started.said.firings[0].firing}`, 'firing nothing': `/firings/${nothing.said.firings[0].firing}`,
   };
 }
