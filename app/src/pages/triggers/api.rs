@@ -109,6 +109,14 @@ pub async fn get_trigger(
         },
         Config::Poll(_) | Config::Cron(_) | Config::Upstream(_) => None,
     };
+    let repository = match &found.config {
+        Config::Poll(poll) => match poll.repository_id {
+            // One that is gone is named by its id.
+            Some(id) => ports.repositories.get(&viewer, id).await.ok().map(|r| r.name),
+            None => None,
+        },
+        Config::Webhook(_) | Config::Cron(_) | Config::Upstream(_) => None,
+    };
     let verdicts = verdict.parse().into_iter().collect();
     let firings = ports
         .triggers
@@ -126,6 +134,7 @@ pub async fn get_trigger(
         row: row.ok_or_else(|| crate::Error::respond(domain::Error::NotFound(format!("Trigger {trigger}"))))?,
         trigger: found,
         hook,
+        repository,
         firings: told::firings(firings),
     })
 }

@@ -9,7 +9,12 @@ use leptos::prelude::*;
 
 /// The section.
 #[component]
-pub fn Settings(trigger: TriggerView) -> impl IntoView {
+pub fn Settings(
+    /// The trigger.
+    trigger: TriggerView,
+    /// The name of the repository it looks at.
+    repository: Option<String>,
+) -> impl IntoView {
     let t = trigger;
     let rules: Vec<_> = t
         .rules
@@ -23,7 +28,7 @@ pub fn Settings(trigger: TriggerView) -> impl IntoView {
     };
     let source = match &t.config {
         Config::Cron(cron) => scheduled(cron),
-        Config::Poll(poll) => polled(poll),
+        Config::Poll(poll) => polled(poll, repository),
         Config::Upstream(up) => after(up),
         Config::Webhook(hook) => match hook.ignore_skip {
             true => pair("[skip ci]", "counts for nothing").into_any(),
@@ -115,8 +120,10 @@ fn scheduled(cron: &Cron) -> AnyView {
     .into_any()
 }
 
-fn polled(poll: &Poll) -> AnyView {
-    let repository = poll.repository_id.map(|id| format!("repository {id}"));
+fn polled(poll: &Poll, named: Option<String>) -> AnyView {
+    let repository = poll
+        .repository_id
+        .map(|id| named.unwrap_or_else(|| format!("repository {id}")));
     let what = [poll.git.clone(), poll.url.clone(), repository]
         .into_iter()
         .flatten()

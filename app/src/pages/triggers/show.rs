@@ -82,6 +82,7 @@ fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
         error.map(|error| view! { <ErrorNote error/> })
     };
     let trigger = memo(move |_| data.with(|d| d.trigger.clone()));
+    let repository = memo(move |_| data.with(|d| d.repository.clone()));
     let hook = memo(move |_| data.with(|d| d.hook.clone()));
     view! {
         <Favicon sign/>
@@ -91,7 +92,7 @@ fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
             <Head data/>
             <Facts data acts/>
             {move || hook.get().map(|hook| view! { <Hook hook/> })}
-            {move || view! { <Settings trigger=trigger.get()/> }}
+            {move || view! { <Settings trigger=trigger.get() repository=repository.get()/> }}
             <Firings data asked/>
         </Page>
     }

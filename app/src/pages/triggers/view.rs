@@ -151,6 +151,8 @@ pub struct TriggerPage {
     pub trigger: TriggerView,
     /// The hook it listens to, of webhooks.
     pub hook: Option<HookView>,
+    /// The name of the repository it looks at, of polls of one.
+    pub repository: Option<String>,
     /// A page of its firings, newest first.
     pub firings: Page<FiringRow>,
 }
