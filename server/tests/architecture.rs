@@ -47,7 +47,8 @@ const ENGINE: &[&[&str]] = &[
     &["queue"],
     // Dispatch fills a slot in the same write that frees it, so placement stands below it.
     &["scheduler"],
-    &["triggers", "dispatch", "notify"],
+    &["triggers", "dispatch"],
+    &["notify"],
     &["services"],
     &["assembly"],
 ];

@@ -7,6 +7,7 @@ use crate::auth::vault::{KeyError, Vault};
 use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::dispatch::{Dispatch, Settings, credential_hash};
+use crate::notify::Statuses;
 use crate::outgoing::Guard;
 use crate::outgoing::client::{Client, Limits};
 use crate::outgoing::git::{Git, Patience};
@@ -139,6 +140,7 @@ impl Engine {
         let public_url = settings.public_url.clone();
         let guard = Guard::new(&settings.allow_addresses, settings.allow_local);
         let client = Client::new(guard.clone(), Limits::default());
+        let client_of_forges = client.clone();
         let outgoing = data.join("outgoing");
         let git = Git::open(outgoing.clone(), guard, client.clone(), Patience::default())
             .map_err(|e| StartError::Outgoing(outgoing, e))?;
@@ -159,11 +161,19 @@ impl Engine {
         let starter = Starter::new(store.clone(), clock.clone(), out.clone(), terms, space.clone());
         let remotes = Remotes::new(store.clone(), vault.clone());
         let triggers = Triggers::new(starter.clone(), Looker::new(git.clone(), client, remotes.clone()));
+        let statuses = Statuses::new(
+            store.clone(),
+            clock.clone(),
+            client_of_forges,
+            remotes.clone(),
+            &public_url,
+        );
         let secrets = SecretsService::new(store.clone(), clock.clone(), vault.clone());
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),
             tokio::spawn(triggers.clone().run(stop.clone())),
+            tokio::spawn(statuses.run(stop.clone())),
         ];
         let hooks = HooksService::new(store.clone(), clock.clone(), vault.clone(), &public_url);
         let intake = Intake::new(starter.clone(), vault.clone());

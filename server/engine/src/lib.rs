@@ -7,6 +7,7 @@ pub mod auth;
 pub mod clock;
 pub mod console;
 pub mod dispatch;
+pub mod notify;
 pub mod outgoing;
 pub mod queue;
 pub mod scheduler;

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backup;
 mod batch;
 pub mod firings;
+pub mod follow;
 pub mod hooks;
 pub mod logins;
 mod orphans;
@@ -21,6 +22,7 @@ pub mod tokens;
 pub mod users;
 
 mod db;
+pub mod deliveries;
 mod error;
 mod events;
 mod kept;

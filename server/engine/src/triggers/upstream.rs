@@ -4,9 +4,10 @@
 //! fires nothing twice.
 
 use super::start::{Fired, Occasion, Starter, judged, placed, task, told};
+use crate::store::follow::Follower;
 use crate::store::tasks::view;
 use crate::store::triggers::Trigger;
-use crate::store::{Result, firings, settings, triggers};
+use crate::store::{Result, firings, triggers};
 use domain::event::Event as News;
 use domain::status::TaskStatus;
 use domain::task::TaskView;
@@ -18,68 +19,59 @@ use std::collections::HashSet;
 
 /// Where the last look ended.
 const SEEN: &str = "triggers.seen";
-/// Events of one look.
-const PAGE: u32 = 500;
-/// Milliseconds between two notes of where it stands: as much is read again after a kill.
-const NOTED_MS: i64 = 5_000;
 
 /// How far the ends of tasks have been looked at, and what waits for some.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ends {
-    seen: Option<i64>,
-    noted: i64,
-    noted_at: i64,
+    at: Follower,
     /// The upstream triggers that are on; read anew after something was saved.
     waiting: Option<Vec<Trigger>>,
-    /// Triggers of which a firing waits; read anew at the start.
-    holding: Option<HashSet<TriggerId>>,
+    /// Triggers of which a firing waits.
+    holding: HashSet<TriggerId>,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self {
+            at: Follower::new(SEEN),
+            waiting: None,
+            holding: HashSet::new(),
+        }
+    }
 }
 
 impl Ends {
     /// Whether nothing was looked at yet.
     pub(crate) fn is_new(&self) -> bool {
-        self.seen.is_none()
+        self.at.is_new()
     }
 }
 
 impl Starter {
     /// Looks at all that has ended since the last look.
     pub(crate) async fn ends(&self, ends: &mut Ends) -> Result<()> {
-        let newest = self.store.event_bounds().await?.0;
-        if ends.seen.is_none() {
-            let stored = settings::get(&self.store, SEEN)
-                .await?
-                .and_then(|s| s.parse::<i64>().ok());
-            // Before the first look of all everything is past; and a database that was restored knows less than it did.
-            ends.seen = Some(stored.filter(|s| *s <= newest).unwrap_or(newest));
-            ends.noted = stored.unwrap_or(-1);
-            let holding: HashSet<TriggerId> = firings::holding(&self.store).await?.into_iter().collect();
-            for trigger in &holding {
+        if ends.is_new() {
+            ends.at.begin(&self.store).await?;
+            ends.holding = firings::holding(&self.store).await?.into_iter().collect();
+            for trigger in &ends.holding {
                 self.release(*trigger).await?;
             }
-            ends.holding = Some(holding);
         }
-        while ends.seen.is_some_and(|seen| seen < newest) {
-            let page = self
-                .store
-                .events_since(None, ends.seen.unwrap_or_default(), PAGE)
-                .await?;
+        loop {
+            let page = ends.at.behind(&self.store).await?;
             if page.is_empty() {
-                break;
+                return self.note(ends, false).await;
             }
             self.read(ends, &page).await?;
         }
-        self.note(ends, false).await
     }
 
     /// Looks at events that have just been written. Those that follow on what was seen need no look at the table.
     pub(crate) async fn news(&self, ends: &mut Ends, events: &[News]) -> Result<()> {
-        let follows = events.first().zip(ends.seen).is_some_and(|(e, seen)| e.seq <= seen + 1);
-        if !follows {
-            return self.ends(ends).await;
+        match ends.at.fresh(events) {
+            Some(fresh) => self.read(ends, fresh).await?,
+            None => return self.ends(ends).await,
         }
-        let fresh = events.partition_point(|e| Some(e.seq) <= ends.seen);
-        self.read(ends, &events[fresh..]).await?;
         self.note(ends, false).await
     }
 
@@ -89,7 +81,7 @@ impl Starter {
                 let id = TriggerId(event.subject_id);
                 match event.kind.as_str() {
                     "trigger.fired" if event.body.get("verdict").is_some_and(|v| v == "held") => {
-                        ends.holding.get_or_insert_default().insert(id);
+                        ends.holding.insert(id);
                     }
                     "trigger.fired" => {}
                     _ => ends.waiting = None,
@@ -101,26 +93,18 @@ impl Starter {
                 }
                 self.after(ends.waiting.as_deref().unwrap_or_default(), task, plan)
                     .await?;
-                if ends.holding.as_ref().is_some_and(|h| !h.is_empty()) {
+                if !ends.holding.is_empty() {
                     self.make_room(task).await?;
                 }
             }
-            ends.seen = Some(event.seq);
+            ends.at.passed(event);
         }
         Ok(())
     }
 
     /// Notes where it stands: now and then, and at the end.
     pub(crate) async fn note(&self, ends: &mut Ends, at_once: bool) -> Result<()> {
-        let (now, seen) = (self.clock.elapsed(), ends.seen.unwrap_or_default());
-        if seen == ends.noted || !at_once && ends.noted >= 0 && now - ends.noted_at < NOTED_MS {
-            return Ok(());
-        }
-        self.store
-            .write(move |tx| Box::pin(async move { settings::put(tx, SEEN, &seen.to_string()).await }))
-            .await?;
-        (ends.noted, ends.noted_at) = (seen, now);
-        Ok(())
+        ends.at.note(&self.store, self.clock.elapsed(), at_once).await
     }
 
     async fn after(&self, waiting: &[Trigger], id: TaskId, plan: PlanId) -> Result<()> {

@@ -16,6 +16,7 @@ mod reports;
 mod rerun;
 mod retries;
 mod source;
+mod statuses;
 mod store;
 mod support;
 mod triggers;

@@ -1,0 +1,7 @@
+//! What this server tells others of what happens here.
+//!
+//! **Invariant:** what is to be told is a row before anybody is told, and stays one until it was, or cannot be.
+
+mod statuses;
+
+pub use statuses::Statuses;
