@@ -88,7 +88,8 @@ pub fn decide(wanted: &Wanted<'_>, event: &Event) -> (Decision, Evaluation) {
         });
     }
     let named = |key: &str| keys.iter().any(|k| k == key);
-    if let Some(why) = failed.or_else(|| unusual(event, named("event"), named("action"))) {
+    let strange = || unusual(event, named("event"), named("action")).or_else(|| stranger(event, named("fork")));
+    if let Some(why) = failed.or_else(strange) {
         return (
             Decision::Nothing(format!("Nothing was started, because {why}.")),
             evaluation,
@@ -123,6 +124,12 @@ fn unusual(event: &Event, event_named: bool, action_named: bool) -> Option<Strin
     let action = event.action.as_deref().filter(|a| !ACTIONS.contains(a))?;
     let counts = action_named || !matches!(kind, "pull_request" | "release");
     (!counts).then(|| format!("no rule asks for the action `{action}` of a {}", kind.replace('_', " ")))
+}
+
+/// Why a stranger's code starts nothing: anybody may open a pull request, and what it holds would run on the agents.
+fn stranger(event: &Event, fork_named: bool) -> Option<String> {
+    let theirs = event.kind == "pull_request" && event.fork && !fork_named;
+    theirs.then(|| "the pull request comes from a fork, and no rule asks for `fork`".into())
 }
 
 fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<Start, String> {
@@ -414,6 +421,17 @@ mod tests {
         );
         assert!(!asked(&[], "ping", None) && !asked(&[], "delete", None) && !asked(&[], "issues", Some("opened")));
         assert!(asked(&["event == issues"], "issues", Some("edited")) && asked(&["event == delete"], "delete", None));
+        let fork = |rules: &[&str]| {
+            let event = Event {
+                kind: "pull_request".into(),
+                action: Some("opened".into()),
+                fork: true,
+                ..push("main")
+            };
+            decide(&with(&texts(rules), &none), &event).0
+        };
+        assert!(matches!(fork(&[]), Decision::Nothing(why) if why.contains("comes from a fork")));
+        assert!(matches!(fork(&["fork == true"]), Decision::Start(_)));
         let generic = Event {
             kind: "deploy".into(),
             ..Event::default()

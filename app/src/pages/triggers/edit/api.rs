@@ -5,7 +5,7 @@
 use super::draft::Draft;
 use crate::error::{Error, Result};
 use domain::trigger::{CronPreview, DeliveryView, HookView, Tried};
-use domain::{DeliveryId, HookId, PlanId, TriggerId};
+use domain::{DeliveryId, HookId, PlanId, RepositoryId, TriggerId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub struct EditView {
     pub plans: Vec<(PlanId, String)>,
     /// Hooks there are.
     pub hooks: Vec<(HookId, String)>,
+    /// Repositories there are.
+    pub repositories: Vec<(RepositoryId, String)>,
     /// The hook it listens to.
     pub hook: Option<HookView>,
     /// The secret that was made for that hook just now.
@@ -135,6 +137,7 @@ async fn filled(
     let mut plans: Vec<(PlanId, String)> = plans.items.into_iter().map(|p| (p.id, p.name)).collect();
     plans.sort_by_key(|(_, name)| name.to_lowercase());
     let hooks = ports.hooks.list(&viewer).await.map_err(Error::respond)?;
+    let repositories = ports.repositories.list(&viewer).await.map_err(Error::respond)?;
     let chosen: Option<HookId> = draft.hook.parse().ok();
     let hook = hooks.iter().find(|h| Some(h.id) == chosen).cloned();
     let mut deliveries = match &hook {
@@ -162,6 +165,7 @@ async fn filled(
         refused,
         plans,
         hooks: hooks.into_iter().map(|h| (h.id, h.name)).collect(),
+        repositories: repositories.into_iter().map(|r| (r.id, r.name)).collect(),
         hook,
         secret,
         deliveries,

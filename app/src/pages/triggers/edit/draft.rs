@@ -48,6 +48,8 @@ pub struct Draft {
     pub ignore_skip: String,
     /// `git` or `url`.
     pub look_at: String,
+    /// The id of a repository, or empty for a URL that needs no credentials.
+    pub repository: String,
     /// URL of a git repository.
     pub git: String,
     /// Patterns, one a line or with commas between.
@@ -170,6 +172,7 @@ impl Draft {
             Config::Poll(p) => {
                 draft.look_at = if p.url.is_some() { "url".into() } else { "git".into() };
                 (draft.git, draft.url) = (p.git.clone().unwrap_or_default(), p.url.clone().unwrap_or_default());
+                draft.repository = p.repository_id.map(|r| r.to_string()).unwrap_or_default();
                 draft.pointer = p.pointer.clone().unwrap_or_default();
                 (draft.branches, draft.tags, draft.every) = (lines(&p.branches), lines(&p.tags), p.every.clone());
                 draft.commits = if p.commits == Seen::Each {
@@ -226,10 +229,14 @@ impl Draft {
             Kind::Poll if self.look_at == "url" => {
                 json!({ "url": self.url.trim(), "pointer": some(&self.pointer), "every": self.every.trim() })
             }
-            Kind::Poll => json!({
-                "git": self.git.trim(), "branches": words(&self.branches), "tags": words(&self.tags), "commits": self.commits,
-                "every": self.every.trim(),
-            }),
+            Kind::Poll => {
+                let repository: Option<i64> = self.repository.parse().ok();
+                let git = Some(self.git.trim()).filter(|_| repository.is_none());
+                json!({
+                    "git": git, "repository_id": repository, "branches": words(&self.branches), "tags": words(&self.tags),
+                    "commits": self.commits, "every": self.every.trim(),
+                })
+            }
             Kind::Upstream => {
                 let plans = [&self.up1, &self.up2, &self.up3];
                 let plans: Vec<i64> = plans.into_iter().filter_map(|p| p.parse().ok()).collect();
@@ -337,6 +344,7 @@ mod tests {
                 Kind::Poll,
                 json!({ "git": "https://a.example/b.git", "branches": ["main", "rel/*"], "tags": ["v*"], "commits": "each", "every": "5m" }),
             ),
+            (Kind::Poll, json!({ "repository_id": 4, "branches": ["main"] })),
             (
                 Kind::Poll,
                 json!({ "url": "https://a.example/b", "pointer": "/v", "every": "1h" }),

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 pub struct Wrong(pub Signal<Option<Error>>);
 
 /// Fields of the draft, and where the port says that they are wrong.
-const OWN: [(&str, &str); 22] = [
+const OWN: [(&str, &str); 23] = [
     ("name", "name"),
     ("plan", "plan_id"),
     ("cron", "config.cron"),
@@ -22,6 +22,7 @@ const OWN: [(&str, &str); 22] = [
     ("signing", "config.signing"),
     ("secret", "config.secret"),
     ("git", "config.git"),
+    ("repository", "config.repository_id"),
     ("url", "config.url"),
     ("pointer", "config.pointer"),
     ("every", "config.every"),

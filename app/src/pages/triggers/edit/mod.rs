@@ -107,6 +107,11 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
     if id.is_some() {
         crumbs.push(Crumb::new(first.name.clone(), back.clone()));
     }
+    let repositories: Vec<(String, String)> = first
+        .repositories
+        .iter()
+        .map(|(id, name)| (id.to_string(), name.clone()))
+        .collect();
     let kind = d.kind();
     let written = RwSignal::new(d.rules.clone());
     let (title, heading) = match id {
@@ -146,7 +151,7 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
                         </div>
                         <cron::Fields draft=d.clone() trigger=id/>
                         <webhook::Fields data/>
-                        <others::Poll draft=d.clone()/>
+                        <others::Poll draft=d.clone() repositories=repositories/>
                         <others::Upstream draft=d.clone() plans/>
                         <rules::Fields written/>
                         <others::Sets draft=d.clone()/>

@@ -8,7 +8,9 @@ use leptos::prelude::*;
 
 /// The fields of a poll.
 #[component]
-pub fn Poll(draft: Draft) -> impl IntoView {
+pub fn Poll(draft: Draft, repositories: Vec<(String, String)>) -> impl IntoView {
+    let mut known = options(&[("", "the URL below")]);
+    known.extend(repositories);
     view! {
         <div class="k k-poll grid gap-6">
             <section class="panel p-4 grid gap-4">
@@ -21,7 +23,8 @@ pub fn Poll(draft: Draft) -> impl IntoView {
                         ("url", "Any URL", "fires when what lies there changes"),
                     ]
                 />
-                <Text name="git" label="Repository" value=draft.git code=true placeholder="https://git.example/team/app.git"/>
+                <Choice name="repository" label="Repository" value=draft.repository options=known/>
+                <Text name="git" label="URL of a repository that needs no credentials" value=draft.git code=true placeholder="https://git.example/team/app.git"/>
                 <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4">
                     <Lines name="branches" label="Branches" value=draft.branches placeholder="main" hint="Patterns, one a line; all when empty."/>
                     <Lines name="tags" label="Tags" value=draft.tags placeholder="v*"/>
