@@ -88,7 +88,20 @@ impl Schedule {
     /// In words, as `At 02:30 on weekdays.`
     #[must_use]
     pub fn sentence(&self) -> String {
-        self.cron.describe()
+        let said = self.cron.describe();
+        let said = said.trim_end_matches('.');
+        let fields: Vec<&str> = self.plain.split_whitespace().collect();
+        // A time of the day says of itself that it is every day's only to who thinks of it.
+        let every_day =
+            fields[..].get(2..5) == Some(&["*", "*", "*"]) && fields.get(1).is_some_and(|h| h.parse::<u8>().is_ok());
+        match said
+            .strip_suffix(", on Monday through Friday")
+            .or_else(|| said.strip_suffix(", Monday through Friday"))
+        {
+            Some(time) => format!("{time} on weekdays."),
+            None if every_day => format!("{said} every day."),
+            None => format!("{said}."),
+        }
     }
 
     /// The first time after this one.

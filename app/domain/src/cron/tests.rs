@@ -179,3 +179,16 @@ fn what_was_missed_is_counted_and_the_last_of_it_kept() {
     let (last, count) = hourly.missed(time("2026-11-21T09:00:00Z"), time("2026-11-21T09:59:59Z"), 2);
     assert_eq!((last.len(), count), (0, 0));
 }
+
+#[test]
+fn schedules_are_said_as_one_would() {
+    for (text, want) in [
+        ("30 2 * * *", "At 02:30 every day."),
+        ("30 2 * * 1-5", "At 02:30 on weekdays."),
+        ("0 23 * * FRI", "At 23:00, on Friday."),
+        ("*/5 * * * *", "Every 5 minutes."),
+    ] {
+        let schedule = Schedule::parse(text, "UTC", 1).unwrap();
+        assert_eq!(schedule.sentence(), want, "{text}");
+    }
+}

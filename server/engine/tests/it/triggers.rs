@@ -350,7 +350,10 @@ async fn a_trigger_that_is_saved_begins_anew_and_one_that_is_off_does_nothing(da
         ..stale
     };
     let saved = ports.triggers.save(&world.ana, id, wish).await.unwrap();
-    assert_eq!((saved.name.as_str(), saved.condition.as_str()), ("x", "At 12:30"));
+    assert_eq!(
+        (saved.name.as_str(), saved.condition.as_str()),
+        ("x", "At 12:30 every day")
+    );
     assert!(saved.last_firing.is_some());
     let counts = ports.triggers.counts(&world.ana).await.unwrap();
     assert_eq!((counts.on, counts.off), (1, 0));
