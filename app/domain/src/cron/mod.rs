@@ -94,10 +94,7 @@ impl Schedule {
         // A time of the day says of itself that it is every day's only to who thinks of it.
         let every_day =
             fields[..].get(2..5) == Some(&["*", "*", "*"]) && fields.get(1).is_some_and(|h| h.parse::<u8>().is_ok());
-        match said
-            .strip_suffix(", on Monday through Friday")
-            .or_else(|| said.strip_suffix(", Monday through Friday"))
-        {
+        match said.strip_suffix(", on Monday, Tuesday, Wednesday, Thursday, and Friday") {
             Some(time) => format!("{time} on weekdays."),
             None if every_day => format!("{said} every day."),
             None => format!("{said}."),
