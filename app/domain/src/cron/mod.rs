@@ -89,7 +89,7 @@ impl Schedule {
     #[must_use]
     pub fn sentence(&self) -> String {
         let said = self.cron.describe();
-        let said = said.trim_end_matches('.');
+        let said = said.trim_end_matches('.').replacen("At every", "Every", 1);
         let fields: Vec<&str> = self.plain.split_whitespace().collect();
         // A time of the day says of itself that it is every day's only to who thinks of it.
         let every_day =

@@ -186,7 +186,7 @@ fn schedules_are_said_as_one_would() {
         ("30 2 * * *", "At 02:30 every day."),
         ("30 2 * * 1-5", "At 02:30 on weekdays."),
         ("0 23 * * FRI", "At 23:00, on Friday."),
-        ("*/5 * * * *", "At every 5 minutes."),
+        ("*/5 * * * *", "Every 5 minutes."),
     ] {
         let schedule = Schedule::parse(text, "UTC", 1).unwrap();
         assert_eq!(schedule.sentence(), want, "{text}");
