@@ -104,6 +104,20 @@ impl Error {
         }
     }
 
+    /// Refuses an input when there are problems with it.
+    ///
+    /// # Errors
+    /// `Invalid` with all of them under this sentence.
+    pub fn refuse(detail: impl Into<String>, problems: Vec<Problem>) -> Result<()> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Self::Invalid {
+            detail: detail.into(),
+            problems,
+        })
+    }
+
     /// The HTTP status code (RFC 9110) that says the same.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -100,10 +100,7 @@ pub struct Connection {
 /// The forge that a URL's host tells of.
 #[must_use]
 pub fn provider_of(url: &str) -> Provider {
-    let url = url.to_ascii_lowercase();
-    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    let host = &rest[..rest.find(['/', ':']).unwrap_or(rest.len())];
+    let host = git::place_of(url).map_or(String::new(), |(host, _)| host.to_ascii_lowercase());
     let named = |part: &str| host.split('.').any(|label| label == part);
     match () {
         () if named("github") => Provider::GitHub,

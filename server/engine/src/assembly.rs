@@ -168,14 +168,14 @@ impl Engine {
             remotes.clone(),
             &public_url,
         );
-        let secrets = SecretsService::new(store.clone(), clock.clone(), vault.clone());
         let loops = vec![
             tokio::spawn(dispatch.clone().run(effects, durable, stop.clone())),
             tokio::spawn(resolver.run(stop.clone())),
             tokio::spawn(triggers.clone().run(stop.clone())),
             tokio::spawn(statuses.run(stop.clone())),
         ];
-        let hooks = HooksService::new(store.clone(), clock.clone(), vault.clone(), &public_url);
+        let secrets = SecretsService::new(store.clone(), clock.clone(), vault.clone());
+        let hooks = HooksService::new(store.clone(), clock.clone(), secrets.clone(), &public_url);
         let intake = Intake::new(starter.clone(), vault.clone());
         let tasks = TasksService::new(
             store.clone(),

@@ -380,6 +380,20 @@ async fn one_hook_serves_many_triggers_and_too_many_deliveries_wait() {
 }
 
 #[tokio::test]
+async fn a_hooks_secret_that_something_else_uses_outlives_the_hook() {
+    let site = Site::new().await;
+    let secret = site.get("/api/v1/secrets").await["items"][0]["id"].clone();
+    let wish = json!({ "name": "ledger", "url": "https://git.example/money/ledger.git", "secret_id": secret });
+    let made = site.house.post("/api/v1/repositories", &site.ana, &wish).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let gone = call("DELETE", &format!("/api/v1/triggers/{}", site.trigger["id"])).token(&site.ana);
+    let gone = site.house.send(gone).await;
+    assert_eq!(gone.status, 204, "{}", gone.text());
+    assert_eq!(site.get("/api/v1/hooks").await["items"], json!([]));
+    assert_eq!(site.get("/api/v1/secrets").await["items"][0]["id"], secret);
+}
+
+#[tokio::test]
 async fn every_mistake_of_a_trigger_is_told_at_its_field_and_nothing_is_saved() {
     let site = Site::new().await;
     let wish = json!({

@@ -4,7 +4,7 @@
 //! clone URL but host, port and path gets there.
 
 use super::Provider;
-use crate::git::{check_url, is_local, place_of};
+use crate::git::{check_url, is_local, path_of, place_of};
 
 /// A repository at a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub fn place(provider: Provider, clone_url: &str, api: Option<&str>) -> Result<P
     if is_local(clone_url) || provider == Provider::Generic {
         return Err("only a repository at GitHub, GitLab, Gitea or Forgejo takes the status of a commit".into());
     }
-    let mut path = path_of(clone_url);
+    let mut path = path_of(clone_url).to_owned();
     let api = match api.map(|a| a.trim().trim_end_matches('/')).filter(|a| !a.is_empty()) {
         Some(api) => {
             let below = below(api)?;
@@ -82,16 +82,6 @@ fn base(provider: Provider, clone_url: &str, host: &str, port: u16) -> String {
         _ => "/api/v1",
     };
     format!("{scheme}://{web}{below}")
-}
-
-/// The path of a clone URL, without slashes around it and without `.git`.
-fn path_of(url: &str) -> String {
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
-        None => url.split_once(':').map_or("", |(_, path)| path),
-    };
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
-    path.strip_suffix(".git").unwrap_or(path).to_owned()
 }
 
 /// The path of the forge itself, of the address of an API: of `https://x/gitlab/api/v4` it is `gitlab`.

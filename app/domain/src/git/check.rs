@@ -177,6 +177,26 @@ pub fn place_of(url: &str) -> Option<(&str, u16)> {
     Some((host, port))
 }
 
+/// The path of the URL of a repository, without slashes around it and without `.git`.
+#[must_use]
+pub fn path_of(url: &str) -> &str {
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None if is_local(url) => url,
+        None => url.split_once(':').map_or("", |(_, path)| path),
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    path.strip_suffix(".git").unwrap_or(path)
+}
+
+/// What people call a repository: the last two parts of its path, `group/name`.
+#[must_use]
+pub fn called(url: &str) -> &str {
+    let path = path_of(url);
+    let from = path.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
+    &path[from..]
+}
+
 /// Checks the path of a file in a repository.
 ///
 /// # Errors

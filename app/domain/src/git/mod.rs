@@ -11,6 +11,6 @@ mod mirror;
 
 pub use answer::{Commit, Head, diagnose, explain, needs_all, parse_log, parse_ls_remote, redirects};
 pub use call::{Checkout, GitCall, Way, ls_remote};
-pub use check::{check_path, check_ref, check_revision, check_url, is_local, place_of};
+pub use check::{called, check_path, check_ref, check_revision, check_url, is_local, path_of, place_of};
 pub use history::{Entry, Logged, Named, parse_changes, parse_entry, parse_history, parse_refs};
 pub use mirror::{Mirror, ls_refs};

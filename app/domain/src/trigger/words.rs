@@ -3,6 +3,7 @@
 //! **Invariant:** the words say no more than the configuration does; names are quoted as they are.
 
 use super::{Config, Cron, Poll, Provider, Upstream, Webhook};
+use crate::git::called;
 use crate::status::TaskStatus;
 
 /// What is wrong with the name of a trigger or hook; `None` when nothing is.
@@ -48,7 +49,7 @@ fn polled(poll: &Poll) -> String {
     let of = poll
         .git
         .as_deref()
-        .map(|url| format!(" in {}", short(url)))
+        .map(|url| format!(" in {}", called(url)))
         .unwrap_or_default();
     let what = match (poll.branches.as_slice(), poll.tags.as_slice()) {
         ([], []) => "any branch has a new commit".to_owned(),
@@ -63,9 +64,9 @@ fn polled(poll: &Poll) -> String {
     format!("When {what}{of}")
 }
 
-/// The last parts of a URL.
+/// The last parts of a page's URL.
 fn short(url: &str) -> &str {
-    let url = url.trim_end_matches('/').trim_end_matches(".git");
+    let url = url.trim_end_matches('/');
     let from = url.rmatch_indices(['/', ':']).nth(1).map_or(0, |(at, _)| at + 1);
     &url[from..]
 }

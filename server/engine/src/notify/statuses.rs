@@ -14,6 +14,7 @@ use crate::store::{Result, Store, repositories};
 use crate::triggers::remotes::Remotes;
 use domain::event::Event;
 use domain::forge::{State, Status, Told, place, read, request};
+use domain::git::{path_of, place_of};
 use domain::health::Health;
 use domain::repository::RepositoryView;
 use domain::status::TaskStatus;
@@ -56,6 +57,8 @@ pub struct Statuses {
     remotes: Remotes,
     gate: HostGate,
     public_url: Arc<str>,
+    /// Those that can be told something, as they were when one was saved last.
+    forges: Arc<Mutex<Option<Arc<[RepositoryView]>>>>,
     /// Tasks of which one is told just now.
     busy: Arc<Mutex<HashSet<String>>>,
     bell: Arc<Notify>,
@@ -83,6 +86,7 @@ impl Statuses {
             remotes,
             gate: HostGate::new(AT_ONCE.0, AT_ONCE.1),
             public_url: public_url.into(),
+            forges: Arc::default(),
             busy: Arc::default(),
             bell: Arc::default(),
         }
@@ -114,6 +118,7 @@ impl Statuses {
                     tracing::error!(error = %e, "What forges are to be told cannot be written down: {e}");
                 }
                 at = Follower::new(SEEN);
+                *self.forges.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(PAUSE) => {}
@@ -150,6 +155,9 @@ impl Statuses {
 
     async fn read(&self, at: &mut Follower, events: &[Event]) -> Result<()> {
         for event in events {
+            if event.subject == "repository" {
+                *self.forges.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
             if let Some(task) = concerns(event) {
                 self.write_down(event, task).await?;
             }
@@ -211,13 +219,17 @@ impl Statuses {
         Ok(())
     }
 
-    /// The repositories whose forges can be told something.
-    async fn forges(&self) -> Result<Vec<RepositoryView>> {
+    /// The repositories whose forges can be told something; read anew after one was saved.
+    async fn forges(&self) -> Result<Arc<[RepositoryView]>> {
+        let known = self.forges.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
         let all = repositories::list(&self.store, ProjectId::DEFAULT).await?;
-        Ok(all
-            .into_iter()
-            .filter(|r| r.provider != Provider::Generic && r.secret_id.is_some())
-            .collect())
+        let told = |r: &RepositoryView| r.provider != Provider::Generic && r.secret_id.is_some();
+        let all: Arc<[RepositoryView]> = all.into_iter().filter(told).collect();
+        *self.forges.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
+        Ok(all)
     }
 
     /// Tells what is due.
@@ -319,29 +331,27 @@ impl Statuses {
             Ok(request) => request,
             Err(fault) => return give_up(&fault.sentence),
         };
-        let host = repository.url.clone();
+        let host = place_of(&repository.url).map_or("", |(host, _)| host);
         let again = |why: String| Told::Again { after: None, why };
-        Ok(
-            match self.gate.within(&host, LONGEST, self.client.send(request)).await {
-                Ok(Ok(answer)) => {
-                    let body = String::from_utf8_lossy(&answer.body).into_owned();
-                    let header = |name: &str| answer.header(name).map(str::to_owned);
-                    read(
-                        repository.provider,
-                        answer.status.as_u16(),
-                        header,
-                        &body,
-                        self.clock.now().0,
-                    )
-                }
-                Ok(Err(fault)) => match fault.health() {
-                    // Nothing that another try could mend.
-                    _ if fault.kind == crate::outgoing::FaultKind::Refused => Told::GiveUp { why: fault.sentence },
-                    _ => again(fault.sentence),
-                },
-                Err(overdue) => again(format!("The forge did not answer: {overdue}.")),
+        Ok(match self.gate.within(host, LONGEST, self.client.send(request)).await {
+            Ok(Ok(answer)) => {
+                let body = String::from_utf8_lossy(&answer.body).into_owned();
+                let header = |name: &str| answer.header(name).map(str::to_owned);
+                read(
+                    repository.provider,
+                    answer.status.as_u16(),
+                    header,
+                    &body,
+                    self.clock.now().0,
+                )
+            }
+            Ok(Err(fault)) => match fault.health() {
+                // Nothing that another try could mend.
+                _ if fault.kind == crate::outgoing::FaultKind::Refused => Told::GiveUp { why: fault.sentence },
+                _ => again(fault.sentence),
             },
-        )
+            Err(overdue) => again(format!("The forge did not answer: {overdue}.")),
+        })
     }
 
     /// Keeps what came of it, at the row and at the repository.
@@ -361,7 +371,10 @@ impl Statuses {
                 let told = told.clone();
                 Box::pin(async move {
                     match told {
-                        Told::Done => deliveries::done(tx, id).await,
+                        Told::Done => {
+                            repositories::used(tx, repository, now).await?;
+                            deliveries::done(tx, id).await
+                        }
                         Told::Again { after, why } if tries < TRIES => {
                             let wait = after.unwrap_or_default().max(pause.copied().unwrap_or_default());
                             deliveries::failed(tx, id, Some(now.plus(wait)), &why).await
@@ -427,13 +440,8 @@ fn described(task: &TaskView) -> String {
 
 /// Whether two URLs are those of one repository, whatever way leads there.
 fn same(a: &str, b: &str) -> bool {
-    let plain = |url: &str| {
-        let url = url.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
-        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).to_owned();
-        let rest = rest.split_once('@').map_or(rest.as_str(), |(_, rest)| rest).to_owned();
-        rest.replacen(':', "/", 1)
-    };
-    plain(a) == plain(b)
+    let host = |url| place_of(url).map(|(host, _)| host.to_ascii_lowercase());
+    host(a).is_some() && host(a) == host(b) && path_of(a).eq_ignore_ascii_case(path_of(b))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 //! **Invariant:** a hook's secrets are rows of `secrets` that are its own: they come and go with it; one that was made here
 //! is in the answer that made it and in no other.
 
+use super::secrets::SecretsService;
 use crate::auth::secret::session;
-use crate::auth::vault::{As, Vault};
 use crate::clock::SharedClock;
 use crate::store::audit::Entry;
 use crate::store::hooks::{self, Delivery, Hook, HookChange};
 use crate::store::secrets::{self, Place, Sealed};
-use crate::store::{Error as StoreError, NewEvent, Store, Tx, fault_id, triggers};
+use crate::store::{Error as StoreError, NewEvent, Store, Tx, triggers};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +32,7 @@ const DELIVERIES: i64 = 50;
 pub struct HooksService {
     store: Store,
     clock: SharedClock,
-    vault: Arc<Vault>,
+    secrets: SecretsService,
     public_url: Arc<str>,
 }
 
@@ -68,13 +68,13 @@ struct Fresh {
 }
 
 impl HooksService {
-    /// The service over a store and the keys.
+    /// The service over a store and what seals secrets.
     #[must_use]
-    pub fn new(store: Store, clock: SharedClock, vault: Arc<Vault>, public_url: &str) -> Self {
+    pub fn new(store: Store, clock: SharedClock, secrets: SecretsService, public_url: &str) -> Self {
         Self {
             store,
             clock,
-            vault,
+            secrets,
             public_url: public_url.into(),
         }
     }
@@ -122,20 +122,7 @@ impl HooksService {
             plan: None,
             name: secret_name(name),
         };
-        let what = As {
-            project: place.project.0,
-            plan: None,
-            name: &place.name,
-            version: 1,
-        };
-        let sealed = self
-            .vault
-            .seal(&mut rand::rng(), what, value.as_bytes())
-            .ok_or_else(|| {
-                let id = fault_id();
-                tracing::error!(fault = %id, "Fault {id}: a secret could not be sealed");
-                Error::Internal(id)
-            })?;
+        let sealed = self.secrets.seal(&place, 1, &SecretValue(value))?;
         Ok(Fresh { place, sealed, shown })
     }
 
@@ -267,30 +254,25 @@ async fn gone(tx: &mut Tx, id: HookId) -> crate::store::Result<()> {
         return Err(absent(id).into());
     };
     for secret in of_it {
+        dropped(tx, secret).await?;
+    }
+    Ok(())
+}
+
+/// Removes a secret that a hook let go of, unless something else has come to use it.
+async fn dropped(tx: &mut Tx, secret: SecretId) -> crate::store::Result<()> {
+    if secrets::used_by(tx, secret).await?.is_empty() {
         secrets::remove(tx, ProjectId::DEFAULT, secret).await?;
     }
     Ok(())
 }
 
 fn entry(viewer: &Viewer, now: Timestamp, action: &'static str, id: HookId, name: &str) -> Entry {
-    Entry {
-        object: Some("hook"),
-        object_id: Some(id.0),
-        after: Some(name.to_owned()),
-        ..Entry::by(viewer, now, action)
-    }
+    Entry::by(viewer, now, action).about("hook", id.0, name)
 }
 
 fn saved(tx: &mut Tx, id: HookId, now: Timestamp) {
-    tx.emit(NewEvent {
-        at: now,
-        kind: "hook.saved",
-        subject: "hook",
-        subject_id: id.0,
-        task_id: None,
-        actor: None,
-        body: json!({}),
-    });
+    tx.emit(NewEvent::about("hook", id.0, "hook.saved", now, json!({})));
 }
 
 #[async_trait]
@@ -322,7 +304,7 @@ impl Hooks for HooksService {
             wish.signing.as_ref(),
             wish.secret.as_ref(),
         ));
-        refused(found, "The hook was not made.")?;
+        Error::refuse("The hook was not made.", found)?;
         let prepared = self.prepared(HookParts {
             name: wish.name,
             provider: wish.provider,
@@ -373,7 +355,7 @@ impl Hooks for HooksService {
                 "Give a secret or ask for a fresh one, not both.",
             ));
         }
-        refused(found, "The hook was not saved.")?;
+        Error::refuse("The hook was not saved.", found)?;
         let new = another
             .then(|| self.sealed(&name, provider, &signing, wish.secret))
             .transpose()?;
@@ -417,7 +399,7 @@ impl Hooks for HooksService {
                     let kept: [Option<SecretId>; 2] = [change.secret, change.old_secret];
                     for old in [present.secret, present.old_secret].into_iter().flatten() {
                         if !kept.contains(&Some(old)) {
-                            secrets::remove(tx, ProjectId::DEFAULT, old).await?;
+                            dropped(tx, old).await?;
                         }
                     }
                     saved(tx, id, now);
@@ -462,14 +444,4 @@ impl Hooks for HooksService {
         let all = hooks::newest(&self.store, ProjectId::DEFAULT, id, DELIVERIES).await?;
         Ok(all.into_iter().map(shown).collect())
     }
-}
-
-fn refused(problems: Vec<Problem>, detail: &str) -> Result<()> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        detail: detail.into(),
-        problems,
-    })
 }

@@ -8,14 +8,15 @@ use crate::outgoing::Fault;
 use crate::outgoing::git::{Git, Remote};
 use crate::store::audit::Entry;
 use crate::store::repositories::{self, RepositoryChange};
+use crate::store::secrets::{Place, Sealed};
 use crate::store::{Error as StoreError, NewEvent, Store, Tx, secrets};
 use crate::triggers::remotes::Remotes;
 use async_trait::async_trait;
-use domain::auth::{Action, Scope, Viewer, authorize};
+use domain::auth::{Action, Scope, Via, Viewer, authorize};
 use domain::health::Health;
-use domain::ports::{Repositories, Secrets};
+use domain::ports::Repositories;
 use domain::repository::{Connection, NewRepository, PutRepository, RepositoryView, problems, provider_of};
-use domain::secret::NewSecret;
+use domain::secret::{SecretValue, value_problem};
 use domain::{Error, Problem, ProjectId, RepositoryId, Result, SecretId, Timestamp};
 use serde_json::json;
 
@@ -71,6 +72,20 @@ impl RepositoriesService {
         Ok(found)
     }
 
+    /// Seals what opens a repository.
+    fn sealed(&self, name: &str, value: &SecretValue) -> Result<(Place, Sealed)> {
+        if let Some(why) = value_problem(value) {
+            return Err(Error::invalid_field("secret", why));
+        }
+        let place = Place {
+            project: ProjectId::DEFAULT,
+            plan: None,
+            name: secret_name(name),
+        };
+        let sealed = self.secrets.seal(&place, 1, value)?;
+        Ok((place, sealed))
+    }
+
     async fn ask(&self, remote: &Remote) -> std::result::Result<Connection, Fault> {
         let refs = self.git.refs(remote).await?;
         let branches: Vec<String> = refs
@@ -110,14 +125,9 @@ fn taken(name: &str) -> StoreError {
     Error::Conflict(format!("There is a repository `{name}` already. Choose another name.")).into()
 }
 
-fn refused(problems: Vec<Problem>, detail: &str) -> Result<()> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        detail: detail.into(),
-        problems,
-    })
+fn secret_taken(name: &str) -> StoreError {
+    let why = format!("There is a secret `{name}` already. Give its id as `secret_id`, or remove it first.");
+    Error::Conflict(why).into()
 }
 
 /// The name of the secret that is made for a repository.
@@ -138,24 +148,11 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 fn entry(viewer: &Viewer, now: Timestamp, action: &'static str, id: RepositoryId, name: &str) -> Entry {
-    Entry {
-        object: Some("repository"),
-        object_id: Some(id.0),
-        after: Some(name.to_owned()),
-        ..Entry::by(viewer, now, action)
-    }
+    Entry::by(viewer, now, action).about("repository", id.0, name)
 }
 
 fn saved(tx: &mut Tx, id: RepositoryId, now: Timestamp) {
-    tx.emit(NewEvent {
-        at: now,
-        kind: "repository.saved",
-        subject: "repository",
-        subject_id: id.0,
-        task_id: None,
-        actor: None,
-        body: json!({}),
-    });
+    tx.emit(NewEvent::about("repository", id.0, "repository.saved", now, json!({})));
 }
 
 #[async_trait]
@@ -176,7 +173,7 @@ impl Repositories for RepositoriesService {
 
     async fn create(&self, viewer: &Viewer, wish: NewRepository) -> Result<RepositoryView> {
         authorize(viewer, Action::Write, Scope::default_project("the repositories"))?;
-        let mut change = RepositoryChange {
+        let change = RepositoryChange {
             provider: wish.provider.unwrap_or_else(|| provider_of(&wish.url)),
             name: wish.name,
             url: wish.url,
@@ -187,21 +184,22 @@ impl Repositories for RepositoriesService {
         if wish.secret.is_some() && wish.secret_id.is_some() {
             found.push(Problem::field("secret", "Give a secret or the id of one, not both."));
         }
-        refused(found, "The repository was not made.")?;
-        if let Some(value) = wish.secret {
-            let secret = NewSecret {
-                name: secret_name(&change.name),
-                plan_id: None,
-                value,
-            };
-            change.secret = Some(self.secrets.create(viewer, secret).await?.id);
-        }
+        Error::refuse("The repository was not made.", found)?;
+        let secret = wish.secret.map(|value| self.sealed(&change.name, &value)).transpose()?;
+        let by = (viewer.via != Via::Cli).then_some(viewer.user);
         let (viewer, now) = (viewer.clone(), self.clock.now());
         let id = self
             .store
             .write(move |tx| {
-                let (change, viewer) = (change.clone(), viewer.clone());
+                let (mut change, viewer, secret) = (change.clone(), viewer.clone(), secret.clone());
                 Box::pin(async move {
+                    if let Some((place, sealed)) = &secret {
+                        let made = secrets::insert(tx, place, sealed, by, now).await?;
+                        let secret = made.ok_or_else(|| secret_taken(&place.name))?;
+                        tx.audit(Entry::by(&viewer, now, "secret.create").about("secret", secret.0, &place.name))
+                            .await?;
+                        change.secret = Some(secret);
+                    }
                     let made = repositories::insert(tx, ProjectId::DEFAULT, &change, now).await?;
                     let id = made.ok_or_else(|| taken(&change.name))?;
                     saved(tx, id, now);
@@ -232,7 +230,7 @@ impl Repositories for RepositoriesService {
                 None => present.secret_id,
             },
         };
-        refused(self.checked(&change).await?, "The repository was not saved.")?;
+        Error::refuse("The repository was not saved.", self.checked(&change).await?)?;
         let (viewer, now, version) = (viewer.clone(), self.clock.now(), wish.version);
         self.store
             .write(move |tx| {
@@ -310,16 +308,10 @@ impl Repositories for RepositoriesService {
         };
         let (health, now) = (found.health, self.clock.now());
         let said = Some(found.said.clone()).filter(|_| health != Health::Healthy);
-        let secret = repository.secret_id.filter(|_| health == Health::Healthy);
         self.store
             .write(move |tx| {
                 let said = said.clone();
-                Box::pin(async move {
-                    if let Some(secret) = secret {
-                        secrets::touch(tx, secret, now).await?;
-                    }
-                    repositories::asked(tx, id, health, said.as_deref(), now).await
-                })
+                Box::pin(async move { repositories::asked(tx, id, health, said.as_deref(), now).await })
             })
             .await?;
         Ok(found)

@@ -32,7 +32,8 @@ impl SecretsService {
         Self { store, clock, vault }
     }
 
-    fn seal(&self, place: &Place, version: i64, value: &SecretValue) -> Result<Sealed> {
+    /// Seals a value as what it is.
+    pub(super) fn seal(&self, place: &Place, version: i64, value: &SecretValue) -> Result<Sealed> {
         let what = As {
             project: place.project.0,
             plan: place.plan.map(|p| p.0),
@@ -77,24 +78,13 @@ fn checked(name: Option<&str>, value: &SecretValue) -> Result<()> {
     let name = name.and_then(name_problem).map(|p| Problem::field("name", p));
     let value = value_problem(value).map(|p| Problem::field("value", p));
     let problems: Vec<_> = name.into_iter().chain(value).collect();
-    if problems.is_empty() {
-        return Ok(());
-    }
     // Also in the detail, which is all that a command shows.
     let detail: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Err(Error::Invalid {
-        detail: detail.join(" "),
-        problems,
-    })
+    Error::refuse(detail.join(" "), problems)
 }
 
 fn entry(viewer: &Viewer, now: Timestamp, action: &'static str, id: SecretId, name: &str) -> Entry {
-    Entry {
-        object: Some("secret"),
-        object_id: Some(id.0),
-        after: Some(name.to_owned()),
-        ..Entry::by(viewer, now, action)
-    }
+    Entry::by(viewer, now, action).about("secret", id.0, name)
 }
 
 #[async_trait]

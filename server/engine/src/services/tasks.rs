@@ -380,23 +380,12 @@ fn check_wish(viewer: &Viewer, plan: &Runnable, wish: &RunPlan) -> Result<()> {
             format!("This plan asks for no parameter `{name}`."),
         );
     }
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        detail: "The plan cannot be run like this.".into(),
-        problems,
-    })
+    Error::refuse("The plan cannot be run like this.", problems)
 }
 
 /// An entry about a task.
 fn of(entry: Entry, task: TaskId, after: String) -> Entry {
-    Entry {
-        object: Some("task"),
-        object_id: Some(task.0),
-        after: Some(after),
-        ..entry
-    }
+    entry.about("task", task.0, after)
 }
 
 /// Words of a filter that name nothing are told, not passed over.

@@ -55,6 +55,17 @@ impl Entry {
             ..Self::default()
         }
     }
+
+    /// The same about a thing: what it is, its id, and its name.
+    #[must_use]
+    pub fn about(self, object: &'static str, id: i64, name: impl Into<String>) -> Self {
+        Self {
+            object: Some(object),
+            object_id: Some(id),
+            after: Some(name.into()),
+            ..self
+        }
+    }
 }
 
 #[derive(sqlx::FromRow)]

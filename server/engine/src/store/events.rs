@@ -44,6 +44,22 @@ pub struct NewEvent {
     pub body: serde_json::Value,
 }
 
+impl NewEvent {
+    /// One about a thing, by nobody in particular and of no task.
+    #[must_use]
+    pub fn about(subject: &'static str, id: i64, kind: &'static str, at: Timestamp, body: serde_json::Value) -> Self {
+        Self {
+            at,
+            kind,
+            subject,
+            subject_id: id,
+            task_id: None,
+            actor: None,
+            body,
+        }
+    }
+}
+
 /// Puts events into the write; answers them with their numbers.
 pub(super) async fn insert(tx: &mut Tx, new: Vec<NewEvent>) -> Result<Vec<Event>> {
     tx.take_turn().await?;

@@ -128,7 +128,22 @@ pub async fn named(tx: &mut Tx, project: ProjectId, name: &str) -> Result<Option
     Ok(row.map(|(id,)| RepositoryId(id)))
 }
 
-/// Notes how one was when it was asked.
+/// Notes that what opens one was used.
+///
+/// # Errors
+/// When the database fails.
+pub async fn used(tx: &mut Tx, id: RepositoryId, now: Timestamp) -> Result<()> {
+    on_tx!(tx, c => {
+        sqlx::query(
+            "UPDATE secrets SET used_at = $2 WHERE id = (SELECT secret_id FROM repositories WHERE id = $1) \
+             AND (used_at IS NULL OR used_at < $2)",
+        )
+        .bind(id.0).bind(now.0).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Notes how one was when it was asked; one that answered as it should was opened with its secret.
 ///
 /// # Errors
 /// When the database fails.
@@ -137,6 +152,9 @@ pub async fn asked(tx: &mut Tx, id: RepositoryId, health: Health, said: Option<&
         sqlx::query("UPDATE repositories SET health = $2, health_said = $3, health_at = $4 WHERE id = $1")
             .bind(id.0).bind(health.as_str()).bind(said).bind(now.0).execute(c).await?;
     });
+    if health == Health::Healthy {
+        used(tx, id, now).await?;
+    }
     Ok(())
 }
 

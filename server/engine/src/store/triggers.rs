@@ -4,7 +4,7 @@
 //! saved it since it was read.
 
 use super::{Error, Result, Store, Tx, on, on_tx};
-use domain::trigger::{Config, HealthState, Kind};
+use domain::trigger::{Config, HealthState, Kind, TriggerQuery};
 use domain::{HookId, PlanId, ProjectId, RepositoryId, Timestamp, TriggerId, UserId};
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
@@ -98,19 +98,6 @@ pub struct Moved {
     pub health: HealthState,
     /// In words.
     pub said: Option<String>,
-}
-
-/// Which triggers are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Of these kinds; any when empty.
-    pub kinds: Vec<Kind>,
-    /// Of this plan.
-    pub plan: Option<PlanId>,
-    /// With this text in the name or the plan's.
-    pub text: Option<String>,
-    /// Unwell ones alone.
-    pub unwell: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -209,7 +196,7 @@ fn read(rows: Vec<Row>) -> Result<Vec<Trigger>> {
 pub async fn list(
     store: &Store,
     project: ProjectId,
-    filter: &Filter,
+    filter: &TriggerQuery,
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Trigger>> {

@@ -225,15 +225,13 @@ impl Intake {
                 let refusal = refusal.clone();
                 Box::pin(async move {
                     hooks::refuse(tx, id, &refusal, now).await?;
-                    tx.emit(NewEvent {
-                        at: now,
-                        kind: "hook.refused",
-                        subject: "hook",
-                        subject_id: id.0,
-                        task_id: None,
-                        actor: None,
-                        body: json!({ "reason": refusal.reason }),
-                    });
+                    tx.emit(NewEvent::about(
+                        "hook",
+                        id.0,
+                        "hook.refused",
+                        now,
+                        json!({ "reason": refusal.reason }),
+                    ));
                     Ok(())
                 })
             })
@@ -382,13 +380,11 @@ pub(crate) fn title(provider: Provider, event: &Event) -> String {
 
 /// Tells that a hook took something.
 fn received(tx: &mut Tx, hook: i64, delivery: DeliveryId, now: Timestamp) {
-    tx.emit(NewEvent {
-        at: now,
-        kind: "hook.received",
-        subject: "hook",
-        subject_id: hook,
-        task_id: None,
-        actor: None,
-        body: json!({ "delivery_id": delivery }),
-    });
+    tx.emit(NewEvent::about(
+        "hook",
+        hook,
+        "hook.received",
+        now,
+        json!({ "delivery_id": delivery }),
+    ));
 }

@@ -12,7 +12,7 @@ use crate::outgoing::page::look as look_at_page;
 use crate::outgoing::{Fault, FaultKind};
 use crate::store::triggers::{Moved, Trigger, moved};
 use crate::store::{Result, repositories, triggers};
-use domain::git::Named;
+use domain::git::{Named, called, place_of};
 use domain::health::Health;
 use domain::poll::{self, Cursor, New, Patterns, UrlCursor, Watch};
 use domain::time::human_duration;
@@ -148,7 +148,7 @@ impl Looker {
             branch: branch.then(|| new.name.clone()),
             tag: (!branch).then(|| new.name.clone()),
             revision: Some(revision.to_owned()),
-            repository: Some(called(&remote.url)),
+            repository: Some(called(&remote.url).to_owned()),
             payload: json!({ "ref": new.name, "before": new.old, "after": new.new }),
             ..Event::default()
         };
@@ -227,20 +227,7 @@ fn ours(error: crate::store::Error) -> Fault {
 
 /// Whom a look asks.
 fn host(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    let end = rest.find(['/', ':']).unwrap_or(rest.len());
-    match &rest[..end] {
-        "" => "this machine".into(),
-        host => host.into(),
-    }
-}
-
-/// A repository as forges call it: the last two parts of its address.
-fn called(url: &str) -> String {
-    let url = url.trim_end_matches('/').trim_end_matches(".git");
-    let from = url.rmatch_indices(['/', ':']).nth(1).map_or(0, |(at, _)| at + 1);
-    url[from..].trim_start_matches('/').to_owned()
+    place_of(url).map_or("this machine", |(host, _)| host).to_owned()
 }
 
 impl Starter {
@@ -398,7 +385,7 @@ mod tests {
             ("/srv/git/app.git", "this machine", "git/app"),
             ("file:///srv/git/app.git", "this machine", "git/app"),
         ] {
-            assert_eq!((host(url).as_str(), called(url).as_str()), (whom, name), "{url}");
+            assert_eq!((host(url).as_str(), called(url)), (whom, name), "{url}");
         }
     }
 }

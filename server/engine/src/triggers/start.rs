@@ -385,13 +385,5 @@ pub(crate) fn told(
 
 /// An event about a trigger.
 pub(crate) fn news(tx: &mut Tx, id: TriggerId, kind: &'static str, now: Timestamp, body: serde_json::Value) {
-    tx.emit(NewEvent {
-        at: now,
-        kind,
-        subject: "trigger",
-        subject_id: id.0,
-        task_id: None,
-        actor: None,
-        body,
-    });
+    tx.emit(NewEvent::about("trigger", id.0, kind, now, body));
 }

@@ -377,6 +377,15 @@ async fn a_repository_is_tested_polled_and_kept_while_it_is_used(database: Datab
             .is_err(),
         "the name is in use"
     );
+    let other = wish("b", "/srv/b.git");
+    let none = NewRepository {
+        name: "app".into(),
+        secret: Some(SecretValue("another".into())),
+        ..other
+    };
+    assert!(ports.repositories.create(&world.ana, none).await.is_err());
+    let secrets = ports.secrets.list(&world.ana).await.unwrap();
+    assert_eq!(secrets.len(), 1, "what was refused leaves no secret behind");
 
     let plan = plan(&world, &there.path).await;
     let id = poll(&world, "push", plan, json!({ "repository_id": made.id }), &[]).await;

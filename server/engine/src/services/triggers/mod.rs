@@ -9,7 +9,6 @@ mod view;
 
 use crate::services::hooks::HooksService;
 use crate::store::audit::Entry;
-use crate::store::triggers::Filter;
 use crate::store::{firings, hooks, triggers};
 use crate::triggers::Triggers as Loops;
 use crate::triggers::intake::title;
@@ -154,12 +153,7 @@ fn no_firing(id: FiringId) -> Error {
 }
 
 fn entry(viewer: &Viewer, starter: &Starter, action: &'static str, id: TriggerId, name: &str) -> Entry {
-    Entry {
-        object: Some("trigger"),
-        object_id: Some(id.0),
-        after: Some(name.to_owned()),
-        ..Entry::by(viewer, starter.clock.now(), action)
-    }
+    Entry::by(viewer, starter.clock.now(), action).about("trigger", id.0, name)
 }
 
 /// A key of its own.
@@ -173,11 +167,9 @@ fn unique(of: &str) -> String {
 impl Triggers for TriggersService {
     async fn list(&self, viewer: &Viewer, query: TriggerQuery, page: PageQuery) -> Result<Page<TriggerView>> {
         authorize(viewer, Action::Read, Scope::default_project("the triggers"))?;
-        let filter = Filter {
-            kinds: query.kinds,
-            plan: query.plan,
+        let filter = TriggerQuery {
             text: query.text.filter(|t| !t.trim().is_empty()),
-            unwell: query.unwell,
+            ..query
         };
         let limit = page.limit()?;
         let mut found = triggers::list(&self.starter.store, ProjectId::DEFAULT, &filter, page.before()?, limit).await?;

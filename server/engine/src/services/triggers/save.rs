@@ -64,7 +64,7 @@ impl TriggersService {
         found.extend(checked(&new, plan.as_ref(), viewer));
         self.waited_for(&new, &mut found).await?;
         self.looked_at(&new, &mut found).await?;
-        refused(found, "The trigger was not made.")?;
+        Error::refuse("The trigger was not made.", found)?;
         let hook = own.map(|parts| self.hooks.prepared(parts)).transpose()?;
         let (secret, starter) = (hook.as_ref().and_then(|h| h.shown.clone()), self.starter.clone());
         let by = (viewer.via != Via::Cli).then_some(viewer.user);
@@ -143,7 +143,7 @@ impl TriggersService {
         found.extend(checked(&new, plan.as_ref(), viewer));
         self.waited_for(&new, &mut found).await?;
         self.looked_at(&new, &mut found).await?;
-        refused(found, "The trigger was not saved.")?;
+        Error::refuse("The trigger was not saved.", found)?;
         let (viewer, starter, version) = (viewer.clone(), self.starter.clone(), wish.version);
         let action = match (present.enabled, new.enabled) {
             (true, false) => "trigger.disable",
@@ -261,16 +261,6 @@ fn checked(new: &TriggerChange, plan: Option<&Runnable>, viewer: &Viewer) -> Vec
     let admin = viewer.role(Some(ProjectId::DEFAULT)) == Some(Role::Admin);
     found.extend(problems(&wanted, new.priority, if admin { 100 } else { CEILING }));
     found
-}
-
-fn refused(problems: Vec<Problem>, detail: &str) -> Result<()> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        detail: detail.into(),
-        problems,
-    })
 }
 
 fn taken(name: &str) -> StoreError {

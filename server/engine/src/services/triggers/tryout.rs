@@ -37,12 +37,7 @@ impl TriggersService {
             .into_iter()
             .filter(|p| p.path.starts_with("rules") || p.path.starts_with("parameters"))
             .collect();
-        if !found.is_empty() {
-            return Err(Error::Invalid {
-                detail: "This cannot be tried.".into(),
-                problems: found,
-            });
-        }
+        Error::refuse("This cannot be tried.", found)?;
         let event = self.event(&what).await?;
         let (decision, evaluation) = decide(&wanted, &event);
         let of_last = self.of_last(&what, &wanted).await?;
