@@ -158,7 +158,7 @@ test('follow stays at the end until the reader scrolls, then leaves the reader a
   assert.equal(await output(page).evaluate((body) => body.scrollTop), 0, 'nothing moved under the reader');
   await away.click();
   await line(page, 'late 200').waitFor();
-  assert.equal(await seen.count(), 0, 'only what is in sight is in the document');
+  await until('only what is in sight is in the document', async () => (await seen.count()) === 0);
   await second.open();
   await line(page, 'the end').waitFor();
 });

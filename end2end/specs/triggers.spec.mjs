@@ -143,7 +143,7 @@ for (const mode of modes) {
     await page.getByRole('link', { name: /^Cron/ }).click();
     await page.waitForURL(/is=cron/);
     await row(page, cron).getByText(/, 02:30, Europe\/Berlin/).waitFor();
-    assert.equal(await row(page, trigger).count(), 0);
+    await until('no other kind is listed', async () => (await row(page, trigger).count()) === 0);
     const search = page.getByRole('searchbox', { name: 'Search triggers' });
     await search.fill(`nightly-${word}`);
     await search.press('Enter');
