@@ -15,10 +15,28 @@ pub struct Plan {
     pub name: String,
     /// Where the workspace comes from; `None` leaves it empty.
     pub source: Option<Source>,
+    /// The file of the source that holds the rest, read at the revision that runs. A plan with a file and without jobs has
+    /// not been read yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Environment of every step.
     pub env: BTreeMap<String, String>,
     /// The jobs, in the document's order. A plan with `steps:` at top level has one, called `main`.
     pub jobs: Vec<Job>,
+}
+
+impl Plan {
+    /// The file that is to be read before the plan's jobs are known.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        self.file.as_deref().filter(|_| self.jobs.is_empty())
+    }
+
+    /// Whether something has to be asked of the source before a task of it can run: its exact commit, or its file.
+    #[must_use]
+    pub fn asks(&self, revision: Option<&str>) -> bool {
+        self.source.is_some() && (revision.is_none() || self.unread().is_some())
+    }
 }
 
 /// A git repository and the branch to take.

@@ -4,6 +4,7 @@
 //! **Invariant:** a plan comes out only when no problem was found; a document can neither crash the reader nor make it
 //! work longer than its own size warrants.
 
+mod in_repository;
 mod job;
 mod needs;
 mod reader;
@@ -24,6 +25,8 @@ use reader::{Fields, Reader, join};
 use report::{Place, Report};
 use tree::{Node, Value, short};
 use words::{JOB, PLAN, SOURCE};
+
+pub use in_repository::{FILE, check_file, read_file};
 
 /// Longest document, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;
@@ -48,14 +51,19 @@ pub struct SourceRules {
 /// # Errors
 /// Everything that is wrong with it, in the text's order.
 pub fn read(text: &str, rules: &SourceRules) -> Result<Plan, Vec<Problem>> {
-    let (plan, _, problems) = examine(text, rules);
+    let (plan, _, problems) = examine(text, rules, None);
     plan.ok_or(problems)
 }
 
 /// Checks a document and tells what it is, as far as it can be read.
 #[must_use]
 pub fn check(text: &str, rules: &SourceRules) -> PlanCheck {
-    let (plan, name, errors) = examine(text, rules);
+    told(examine(text, rules, None))
+}
+
+type Examined = (Option<Plan>, Option<String>, Vec<Problem>);
+
+fn told((plan, name, errors): Examined) -> PlanCheck {
     let jobs = plan.iter().flat_map(|p| p.jobs.iter().map(|j| j.key.clone())).collect();
     PlanCheck {
         valid: plan.is_some(),
@@ -65,8 +73,8 @@ pub fn check(text: &str, rules: &SourceRules) -> PlanCheck {
     }
 }
 
-/// The plan if nothing is wrong, its name if it has one, and what is wrong.
-fn examine(text: &str, rules: &SourceRules) -> (Option<Plan>, Option<String>, Vec<Problem>) {
+/// The plan if nothing is wrong, its name if it has one, and what is wrong. With `of`, the text is the file of that plan.
+fn examine(text: &str, rules: &SourceRules, of: Option<&Plan>) -> Examined {
     let mut report = Report::default();
     let mut plan = None;
     if text.len() > TEXT_MAX {
@@ -82,7 +90,7 @@ fn examine(text: &str, rules: &SourceRules) -> (Option<Plan>, Option<String>, Ve
             report: &mut report,
             rules,
         }
-        .plan(&root);
+        .plan(&root, of);
     } else if report.is_empty() {
         let hint = "Start with `name: my-plan` and `steps:`.";
         report.add("", Place::START, "The document is empty.", Some(hint.into()));
@@ -107,7 +115,10 @@ fn resolved_size(plan: &Plan) -> usize {
 
 impl Reader<'_> {
     /// The plan as far as it goes; only one without problems is given out.
-    fn plan(&mut self, root: &Node) -> Option<Plan> {
+    fn plan(&mut self, root: &Node, of: Option<&Plan>) -> Option<Plan> {
+        if let Some(of) = of {
+            return self.file(root, of);
+        }
         let f = self.fields(root, "", &PLAN, "Start with `name: my-plan` and `steps:`.")?;
         let name = match f.get("name") {
             Some(n) => self.checked(n, "name", plan_name),
@@ -124,11 +135,16 @@ impl Reader<'_> {
             }
         };
         let source = f.get("source").and_then(|n| self.source(n));
-        let env = self.env(f.get("env"), "env");
-        let jobs = self.jobs(&f);
+        let file = self.kept_in(&f);
+        let (env, jobs) = match f.entry("file") {
+            // Noted where they stand beside it.
+            Some(_) => Default::default(),
+            None => (self.env(f.get("env"), "env"), self.jobs(&f)),
+        };
         Some(Plan {
             name: name.unwrap_or_default(),
             source,
+            file,
             env,
             jobs,
         })

@@ -14,7 +14,7 @@ pub(super) struct Shape {
 pub(super) const PLAN: Shape = Shape {
     what: "a plan",
     keys: &[
-        "name", "source", "env", "jobs", "steps", "image", "executor", "runs_on", "timeout", "retry", "limits",
+        "name", "source", "file", "env", "jobs", "steps", "image", "executor", "runs_on", "timeout", "retry", "limits",
     ],
 };
 pub(super) const SOURCE: Shape = Shape {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every expectation names a place, so that a problem at the wrong line fails.
 
+mod in_repository;
 mod mistakes;
 mod random;
 
