@@ -44,11 +44,11 @@ const ENGINE: &[&[&str]] = &[
     &["clock", "space", "outgoing"],
     &["store"],
     &["auth", "console"],
+    &["remotes"],
     &["queue"],
     // Dispatch fills a slot in the same write that frees it, so placement stands below it.
     &["scheduler"],
-    &["triggers", "dispatch"],
-    &["notify"],
+    &["triggers", "dispatch", "notify"],
     &["services"],
     &["assembly"],
 ];

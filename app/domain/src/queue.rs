@@ -24,6 +24,8 @@ pub enum ReasonCode {
     Paused,
     /// The exact revision is being found.
     Resolving,
+    /// A member is to approve its revision.
+    Approval,
     /// It has just arrived, or is being handed out this moment.
     Placing,
     /// The server's disk is nearly full.
@@ -39,6 +41,7 @@ impl ReasonCode {
         Self::Away,
         Self::Paused,
         Self::Resolving,
+        Self::Approval,
         Self::Placing,
         Self::Disk,
     ];
@@ -52,6 +55,7 @@ impl ReasonCode {
             Self::Away => "away",
             Self::Paused => "paused",
             Self::Resolving => "resolving",
+            Self::Approval => "approval",
             Self::Placing => "placing",
             Self::Disk => "disk",
         }
@@ -59,7 +63,10 @@ impl ReasonCode {
     /// Whether only a person can end the wait.
     #[must_use]
     pub fn blocked(self) -> bool {
-        matches!(self, Self::NoAgent | Self::Away | Self::Paused | Self::Disk)
+        matches!(
+            self,
+            Self::NoAgent | Self::Away | Self::Paused | Self::Approval | Self::Disk
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 //! **Invariant:** `steps` are the plan's own, in order, of the current attempt; set-up and clean-up stand apart.
 
 use crate::status::{AttemptStatus, Desired, JobStatus, Outcome, StepKind, StepStatus, TaskStatus};
-use crate::{AgentId, AttemptId, FiringId, JobId, PlanId, StepId, TaskId, Timestamp};
+use crate::{AgentId, AttemptId, FiringId, JobId, PlanId, Problem, StepId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,6 +80,23 @@ pub struct Cause {
     /// The firing, for causes that are triggers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing_id: Option<FiringId>,
+    /// The repository of a stranger whose change runs: each revision of it is approved by a member first (reliability S29).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<String>,
+}
+
+/// The document of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TaskDocument {
+    /// The file of the repository it stands in; `null` when the plan is kept on the server.
+    pub path: Option<String>,
+    /// The commit at which the file was read.
+    pub revision: Option<String>,
+    /// The YAML text; `null` while it is not read, and where there is none.
+    pub text: Option<String>,
+    /// What is wrong with it, so that it could not be run; in the text's order.
+    pub problems: Vec<Problem>,
 }
 
 /// The plan a task executes.
@@ -136,6 +153,9 @@ pub struct TaskView {
     pub desired: Desired,
     /// Why it waits or what broke, one sentence; `null` when there is nothing to say.
     pub reason: Option<String>,
+    /// Whether it waits for a member to approve its revision; left out when it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_approval: bool,
     /// The version under work that groups tasks.
     pub build: Option<String>,
     /// Exact commit.

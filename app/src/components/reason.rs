@@ -28,6 +28,7 @@ pub fn Reason(
         ReasonCode::Away => "unplug",
         ReasonCode::Paused => "circle-pause",
         ReasonCode::Resolving => "git-branch",
+        ReasonCode::Approval => "stamp",
         ReasonCode::Placing => "hourglass",
         ReasonCode::Disk => "triangle-alert",
     };

@@ -103,9 +103,11 @@ mod tests {
             by: by.map(Into::into),
             rerun_of: of.map(TaskId),
             firing_id: None,
+            fork: None,
         };
         let fired = Cause {
             firing_id: Some(domain::FiringId(7)),
+            fork: None,
             ..cause(CauseKind::Cron, Some("nightly"), None)
         };
         for (c, want) in [

@@ -12,6 +12,7 @@ use crate::outgoing::Guard;
 use crate::outgoing::client::{Client, Limits};
 use crate::outgoing::git::{Git, Patience};
 use crate::queue::{Outward, Resolver};
+use crate::remotes::Remotes;
 use crate::scheduler::Terms;
 use crate::services::access::AccessService;
 use crate::services::agents::AgentsService;
@@ -28,7 +29,6 @@ use crate::space::Space;
 use crate::store::{Location, OpenError, Store, agents};
 use crate::triggers::intake::Intake;
 use crate::triggers::poll::Looker;
-use crate::triggers::remotes::Remotes;
 use crate::triggers::{Starter, Triggers};
 use domain::AgentId;
 use domain::plan::document::SourceRules;
@@ -153,13 +153,20 @@ impl Engine {
             settings,
             space.clone(),
         );
-        let resolver = Resolver::new(store.clone(), clock.clone(), out.clone(), rules);
+        let remotes = Remotes::new(store.clone(), vault.clone());
+        let resolver = Resolver::new(
+            store.clone(),
+            clock.clone(),
+            out.clone(),
+            rules,
+            git.clone(),
+            remotes.clone(),
+        );
         let terms = Terms {
             lease_ms,
             space: Some(space.clone()),
         };
         let starter = Starter::new(store.clone(), clock.clone(), out.clone(), terms, space.clone());
-        let remotes = Remotes::new(store.clone(), vault.clone());
         let triggers = Triggers::new(starter.clone(), Looker::new(git.clone(), client, remotes.clone()));
         let statuses = Statuses::new(
             store.clone(),

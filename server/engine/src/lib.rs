@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod notify;
 pub mod outgoing;
 pub mod queue;
+pub mod remotes;
 pub mod scheduler;
 pub mod services;
 pub mod space;

@@ -356,6 +356,7 @@ async fn insert_task(tx: &mut engine::store::Tx, plan: PlanId, n: i64) -> engine
             by: None,
             rerun_of: None,
             firing_id: None,
+            fork: None,
         },
         created_by: None,
         build: None,

@@ -73,10 +73,19 @@ pub struct Waiting {
     pub unmet: Vec<Need>,
     /// What it asks of an agent.
     pub wish: Arc<Wish>,
-    /// Whether the exact revision (or the document) is still being found.
-    pub resolving: bool,
+    /// What its whole task waits for.
+    pub held: Option<Held>,
     /// Not before this instant: the agent of a lost attempt may still run it.
     pub not_before: Option<Timestamp>,
+}
+
+/// What a whole task can wait for before any job of it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Its exact revision, or its document, is still being found.
+    Resolving,
+    /// A member is to approve its revision.
+    Approval,
 }
 
 /// A job that another one needs.

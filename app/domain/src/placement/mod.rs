@@ -14,6 +14,6 @@ mod simulator;
 mod tests;
 
 pub use fit::fits;
-pub use input::{Agent, Busy, Need, Waiting, Wish};
+pub use input::{Agent, Busy, Held, Need, Waiting, Wish};
 pub use plan::{Placement, Plan, place};
 pub use why::Why;

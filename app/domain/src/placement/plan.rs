@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every waiting job is either placed or has a reason, never both; no agent gets more than its slots.
 
-use super::{Agent, Waiting, Why, Wish, fit};
+use super::{Agent, Held, Waiting, Why, Wish, fit};
 use crate::{AgentId, AttemptId, JobId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub fn place<'a>(agents: &[Agent], waiting: impl IntoIterator<Item = &'a Waiting
     let mut groups: Vec<Group> = Vec::new();
     let mut known: BTreeMap<&'a Wish, usize> = BTreeMap::new();
     let mut last: Option<(&'a Arc<Wish>, usize)> = None;
-    let mut resolving = None;
+    let (mut resolving, mut approval) = (None, None);
     let mut held_back = None;
 
     for job in waiting {
@@ -78,9 +78,16 @@ pub fn place<'a>(agents: &[Agent], waiting: impl IntoIterator<Item = &'a Waiting
             plan.leave(job.job, why);
             continue;
         }
-        if job.resolving {
-            plan.leave_alike(job.job, &mut resolving, Why::resolving);
-            continue;
+        match job.held {
+            None => {}
+            Some(Held::Resolving) => {
+                plan.leave_alike(job.job, &mut resolving, Why::resolving);
+                continue;
+            }
+            Some(Held::Approval) => {
+                plan.leave_alike(job.job, &mut approval, Why::approval);
+                continue;
+            }
         }
         if job.not_before.is_some_and(|at| at > now) {
             plan.leave_alike(job.job, &mut held_back, Why::held_back);

@@ -77,7 +77,9 @@ fn some_job(random: &mut Random, id: i64, wishes: &[Arc<Wish>]) -> Waiting {
                 Arc::new(Wish::clone(wish))
             }
         },
-        resolving: random.chance(5),
+        held: random
+            .chance(8)
+            .then(|| *random.pick(&[Held::Resolving, Held::Approval]).unwrap()),
         not_before: random.chance(10).then(|| Timestamp(random.below(2_000) as i64)),
     }
 }
@@ -139,8 +141,9 @@ fn check_why(job: &Waiting, why: &Why, agents: &[Agent], now: Timestamp) -> Resu
         ReasonCode::Needs => {
             blocker == job.unmet.first().map(|need| ("job", need.job.0)) && says(&job.unmet[0].key) && says("same task")
         }
-        ReasonCode::Resolving => job.resolving && job.unmet.is_empty(),
-        ReasonCode::Placing => job.not_before.is_some_and(|at| at > now) && job.unmet.is_empty() && !job.resolving,
+        ReasonCode::Resolving => job.held == Some(Held::Resolving) && job.unmet.is_empty(),
+        ReasonCode::Approval => job.held == Some(Held::Approval) && job.unmet.is_empty(),
+        ReasonCode::Placing => job.not_before.is_some_and(|at| at > now) && job.unmet.is_empty() && job.held.is_none(),
         ReasonCode::Slots => {
             let mut takers = fit(true).peekable();
             takers.peek().is_some() && takers.all(|a| a.busy.len() >= a.slots as usize) && {
@@ -181,7 +184,7 @@ fn round(
     // Handed out in order, each was the best choice at its moment, and no earlier job was passed over for its slot.
     let mut next = plan.placements.iter().peekable();
     for job in waiting.iter() {
-        let may = job.unmet.is_empty() && !job.resolving && job.not_before.is_none_or(|at| at <= now);
+        let may = job.unmet.is_empty() && job.held.is_none() && job.not_before.is_none_or(|at| at <= now);
         let free = |a: &&Agent| may && truth(a, &job.wish).1 && a.busy.len() < a.slots as usize;
         let best = agents.iter().filter(free).min_by(|a, b| {
             let share = |a: &Agent| a.busy.len() as f64 / f64::from(a.slots);

@@ -48,6 +48,16 @@ impl Why {
         }
     }
 
+    /// It runs a stranger's change.
+    #[must_use]
+    pub fn approval() -> Self {
+        Self {
+            code: ReasonCode::Approval,
+            sentence: "Waits for a member to approve its revision, which comes from a fork.".into(),
+            blocker: None,
+        }
+    }
+
     /// Its lost agent may still run the attempt before.
     #[must_use]
     pub fn held_back() -> Self {

@@ -8,7 +8,7 @@ use crate::event::{Event, Topic};
 use crate::page::{Page, PageQuery};
 use crate::plan::view::{NewPlan, PlanCheck, PlanSummary, PlanView, RevisionView, SavePlan};
 use crate::queue::{QueueFigures, QueueItem, QueueView};
-use crate::task::{AttemptView, CauseKind, RunPlan, TaskQuery, TaskView};
+use crate::task::{AttemptView, CauseKind, RunPlan, TaskDocument, TaskQuery, TaskView};
 use crate::{AgentId, AgentTokenId, JobId, PlanId, Result, TaskId};
 use async_trait::async_trait;
 
@@ -44,8 +44,13 @@ pub trait Tasks: Send + Sync {
     async fn run(&self, viewer: &Viewer, plan: PlanId, wish: RunPlan, cause: CauseKind) -> Result<TaskView>;
     /// Wants it to end; harmless when it has.
     async fn abort(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView>;
+    /// Lets a stranger's change run: its revision is approved for its plan, and every task that waited for that goes on.
+    /// `Conflict` when the task waits for nobody.
+    async fn approve(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView>;
     /// Runs it again from its own snapshot.
     async fn rerun(&self, viewer: &Viewer, id: TaskId, failed_only: bool) -> Result<TaskView>;
+    /// The document it runs, or the file that could not become one and what is wrong with that.
+    async fn document(&self, viewer: &Viewer, id: TaskId) -> Result<TaskDocument>;
     /// Every attempt of a job, newest first.
     async fn attempts(&self, viewer: &Viewer, job: JobId) -> Result<Vec<AttemptView>>;
     /// A task's events, oldest first.

@@ -47,6 +47,9 @@ pub struct Start {
     pub revision: Option<String>,
     /// What it is given.
     pub parameters: BTreeMap<String, String>,
+    /// The repository of a stranger whose change it is: it runs once a member has approved its revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork: Option<String>,
 }
 
 /// What was decided.
@@ -126,10 +129,12 @@ fn unusual(event: &Event, event_named: bool, action_named: bool) -> Option<Strin
     (!counts).then(|| format!("no rule asks for the action `{action}` of a {}", kind.replace('_', " ")))
 }
 
-/// Why a stranger's code starts nothing: anybody may open a pull request, and what it holds would run on the agents.
+/// Why what follows a stranger's task starts nothing: their own plan is there to test it, those behind it are to release.
 fn stranger(event: &Event, fork_named: bool) -> Option<String> {
-    let theirs = event.kind == "pull_request" && event.fork && !fork_named;
-    theirs.then(|| "the pull request comes from a fork, and no rule asks for `fork`".into())
+    let from = event.stranger().filter(|_| event.kind == "upstream" && !fork_named)?;
+    Some(format!(
+        "the task ran a change from the fork `{from}`, and no rule asks for `fork`"
+    ))
 }
 
 fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<Start, String> {
@@ -139,6 +144,7 @@ fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<S
             value: value.to_owned(),
         });
     };
+    let stranger = event.stranger();
     // A commit of another repository means nothing to this plan's source.
     let ours = wanted
         .source
@@ -153,7 +159,9 @@ fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<S
         noted(name, &value);
         Ok::<_, String>(Some(value))
     };
-    let branch = one("branch", wanted.branch, of_event(&event.branch), check_ref)?;
+    // Their branch called `main` is not our `main`, which steps and people may trust.
+    let usual_branch = of_event(&event.branch).filter(|_| stranger.is_none());
+    let branch = one("branch", wanted.branch, usual_branch, check_ref)?;
     // A branch of the trigger's own has its own head.
     let usual = of_event(&event.revision).filter(|_| wanted.branch.is_none_or(str::is_empty));
     let revision = one("revision", wanted.revision, usual, check_revision)?;
@@ -167,6 +175,7 @@ fn start(wanted: &Wanted<'_>, event: &Event, set: &mut Vec<Setting>) -> Result<S
         branch,
         revision,
         parameters,
+        fork: stranger.map(str::to_owned),
     })
 }
 

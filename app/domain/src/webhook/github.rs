@@ -58,6 +58,7 @@ fn pull_request(p: &Value) -> Result<Event, String> {
         number: p.pointer("/pull_request/number").and_then(Value::as_u64),
         // A fork that was removed has no id any more.
         fork: from.is_none() || from != to,
+        from: text(p, "/pull_request/head/repo/full_name"),
         ..Event::default()
     })
 }

@@ -69,6 +69,7 @@ fn merge_request(p: &Value) -> Result<Event, String> {
         message: text(p, &of("title")),
         number: p.pointer(&of("iid")).and_then(Value::as_u64),
         fork: from.is_none() || from != to,
+        from: text(p, &of("source/path_with_namespace")),
         ..Event::default()
     })
 }

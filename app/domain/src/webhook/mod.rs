@@ -43,6 +43,9 @@ pub struct Event {
     pub number: Option<u64>,
     /// Whether it comes from another repository than the one it is to go to; unknown counts as so.
     pub fork: bool,
+    /// The repository that a pull request comes from, as `group/name`, where the forge says it.
+    #[serde(default)]
+    pub from: Option<String>,
     /// All that was sent.
     pub payload: Value,
 }
@@ -86,6 +89,13 @@ impl Event {
         event.paths.dedup();
         event.payload = payload;
         Ok(event)
+    }
+
+    /// Whose change it is, when it is of a repository that is not ours: anybody may open a pull request from a fork.
+    #[must_use]
+    pub fn stranger(&self) -> Option<&str> {
+        let theirs = self.fork && matches!(self.kind.as_str(), "pull_request" | "upstream");
+        theirs.then(|| self.from.as_deref().unwrap_or("a repository that is gone"))
     }
 
     /// The words by which its author asks for nothing to be started.

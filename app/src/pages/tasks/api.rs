@@ -9,7 +9,7 @@ use crate::error::Result;
 use domain::console::Pen;
 use domain::console::view::Lines;
 use domain::event::Event;
-use domain::task::{AttemptView, TaskView};
+use domain::task::{AttemptView, TaskDocument, TaskView};
 use domain::{JobId, StepId, TaskId, Timestamp};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ pub struct TaskPage {
 pub enum TabData {
     /// The steps and their console: nothing more.
     Steps,
-    /// The document that was run, and its revision's number.
-    Plan(Option<String>),
+    /// The document that was run, or that could not be.
+    Plan(TaskDocument),
     /// What happened.
     Events(Vec<Event>),
     /// Every attempt of every job.
@@ -115,31 +115,8 @@ pub async fn get_task(
     let mut shown = None;
     let tab = match tab.as_str() {
         "plan" => {
-            let mut page = domain::page::PageQuery {
-                limit: Some(200),
-                cursor: None,
-            };
-            let mut found = None;
-            while found.is_none() {
-                let revisions = ports
-                    .plans
-                    .revisions(&viewer, view.plan.id, page)
-                    .await
-                    .map_err(Error::respond)?;
-                found = revisions
-                    .items
-                    .into_iter()
-                    .find(|r| r.number == view.plan.revision)
-                    .map(|r| r.document);
-                page = domain::page::PageQuery {
-                    limit: Some(200),
-                    cursor: revisions.next_cursor,
-                };
-                if page.cursor.is_none() {
-                    break;
-                }
-            }
-            TabData::Plan(found)
+            let found = ports.tasks.document(&viewer, task).await;
+            TabData::Plan(found.map_err(Error::respond)?)
         }
         "events" => TabData::Events(ports.tasks.events(&viewer, task).await.map_err(Error::respond)?),
         "attempts" => {
@@ -178,7 +155,14 @@ pub async fn get_task(
                     }
                 });
             }
-            TabData::Steps
+            // Without jobs there is nothing to look at but why: the file that should have had them.
+            match view.jobs.is_empty() && view.status.ended() {
+                true => {
+                    let found = ports.tasks.document(&viewer, task).await;
+                    TabData::Plan(found.map_err(Error::respond)?)
+                }
+                false => TabData::Steps,
+            }
         }
     };
     Ok(TaskPage {
@@ -191,6 +175,17 @@ pub async fn get_task(
         past,
         tab,
     })
+}
+
+/// Lets a stranger's change run.
+///
+/// # Errors
+/// What the port says.
+#[server(prefix = "/ui", endpoint = "tasks/approve", protocol = crate::wire::Post)]
+pub async fn approve_task(task: TaskId) -> Result<()> {
+    use crate::context::{ports, viewer};
+    let approved = ports()?.tasks.approve(&viewer()?, task).await;
+    approved.map(|_| ()).map_err(crate::Error::respond)
 }
 
 /// The end of a step's console.

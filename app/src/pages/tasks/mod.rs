@@ -4,6 +4,7 @@
 
 // What a side does not use of a part that both compile is no fault: the server chooses and quotes, the browser scrolls.
 pub mod api;
+mod approval;
 mod attempts;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 mod console;

@@ -2,10 +2,11 @@
 //!
 //! **Invariant:** news refresh the task around the console, never the console's own lines.
 
-use super::api::{TabData, TaskPage, get_task};
+use super::api::{ApproveTask, TabData, TaskPage, get_task};
+use super::approval::Approval;
 use super::attempts::AttemptsTab;
 use super::console::Console;
-use super::document::DocumentTab;
+use super::document::{DocumentTab, UnreadCard};
 use super::events::EventsTab;
 use super::facts::{Acts, Facts, Title};
 use super::failure_card::FailureCard;
@@ -28,6 +29,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 pub(super) struct Doing {
     pub abort: Deed<AbortTask>,
     pub rerun: Deed<RerunTask>,
+    pub approve: Deed<ApproveTask>,
     /// Whether the viewer may use them.
     pub may: Signal<bool>,
 }
@@ -41,6 +43,7 @@ pub fn TaskShow() -> impl IntoView {
     let doing = Doing {
         abort: Deed::new(),
         rerun: Deed::new(),
+        approve: Deed::new(),
         may: Signal::derive(move || me.get().and_then(Result::ok).is_some_and(|m| m.may(Action::Run))),
     };
     provide_context(doing);
@@ -48,7 +51,10 @@ pub fn TaskShow() -> impl IntoView {
     // What was read last: the same again is a refresh, which leaves out the console's lines.
     let known = StoredValue::new(None::<Wish>);
     let page = Source::new(
-        move || (wish.get(), news_read.get(), doing.abort.version().get()),
+        move || {
+            let done = doing.abort.version().get() + doing.approve.version().get();
+            (wish.get(), news_read.get(), done)
+        },
         move |(wish, ..)| {
             let fresh = known.with_value(|k| k.as_ref() == Some(&wish));
             known.set_value(Some(wish.clone()));
@@ -86,6 +92,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
             .abort
             .error()
             .or_else(|| doing.rerun.error())
+            .or_else(|| doing.approve.error())
             .map(|error| view! { <ErrorNote error/> })
     };
     let waits = memo(move |_| {
@@ -93,7 +100,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
             d.task
                 .reason
                 .clone()
-                .filter(|_| !d.task.status.ended() && d.failure.is_none())
+                .filter(|_| !d.task.status.ended() && d.failure.is_none() && !d.task.awaits_approval)
         })
     });
     let tab = memo(move |_| wish.with(|w| w.tab));
@@ -118,7 +125,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
                             </p>
                         }
                     })
-            }} <FailureCard data/> <Tabs data tab/> {body}
+            }} <Approval data/> <FailureCard data/> <UnreadCard data/> <Tabs data tab/> {body}
         </Page>
     }
 }
@@ -140,6 +147,11 @@ fn Steps(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
         step.get().is_none().then(
             || view! { <p class="text-ink-3 py-8">"This task has no steps yet: its plan is still being read."</p> },
         )
+    };
+    let jobless = memo(move |_| data.with(|d| d.task.jobs.is_empty() && d.task.status.ended()));
+    let none = move || match jobless.get() {
+        true => Some(view! { <DocumentTab data/> }.into_any()),
+        false => none().map(IntoAny::into_any),
     };
     view! {
         <div class="work">

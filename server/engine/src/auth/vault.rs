@@ -6,7 +6,7 @@
 
 use super::keys::{self, KEY, Master};
 use super::secret::{hex, unhex};
-use crate::store::secrets::{self, Sealed};
+use crate::store::secrets::{self, Locked, Sealed};
 use crate::store::{Store, settings};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -231,6 +231,19 @@ impl Vault {
         };
         let plain = cipher(&key).decrypt(XNonce::from_slice(&nonce), payload(&text, &what.bytes()));
         plain.map(Zeroizing::new).map_err(|_| Shut::Changed)
+    }
+
+    /// The text of one as it stands in its row; `None` when its key is missing or it is damaged.
+    #[must_use]
+    pub fn text(&self, locked: &Locked) -> Option<String> {
+        let what = As {
+            project: locked.project_id,
+            plan: locked.plan_id,
+            name: &locked.name,
+            version: locked.n,
+        };
+        let bytes = self.open_secret(what, &locked.sealed).ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
     }
 
     /// The same secret below the newest master key; `None` when it is there already.

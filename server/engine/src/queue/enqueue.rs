@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** a job's `ready_at` is set exactly when nothing of its own task holds it up any more.
 
+use super::approval::needs_approval;
 use crate::store::tasks::{self, NewJob, NewStep, NewTask, Runnable, Snapshot};
 use crate::store::{Error, NewEvent, Result, Tx};
 use domain::plan::{Job, Plan};
 use domain::status::{JobStatus, StepKind};
 use domain::task::{Cause, CauseKind};
-use domain::{FiringId, TaskId, Timestamp, UserId};
+use domain::{FiringId, PlanId, TaskId, Timestamp, UserId};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 
@@ -34,6 +35,8 @@ pub struct Making {
     pub message: Option<String>,
     /// The commit's author, where they are known.
     pub author: Option<String>,
+    /// The repository of a stranger whose change it is.
+    pub fork: Option<String>,
 }
 
 /// Makes a task of a plan, inside a write.
@@ -42,7 +45,14 @@ pub struct Making {
 /// When the database fails.
 pub(crate) async fn create(tx: &mut Tx, source: &Runnable, making: &Making, now: Timestamp) -> Result<TaskId> {
     let has_source = source.resolved.source.as_ref();
-    let resolving = has_source.is_some() && making.revision.is_none();
+    let waits = waits(
+        tx,
+        source.plan,
+        &source.resolved,
+        making.revision.as_deref(),
+        making.fork.as_deref(),
+    )
+    .await?;
     // An event that names a commit and no branch, as of a tag, is of none.
     let usual = has_source.filter(|_| making.firing.is_none() || making.revision.is_none());
     let branch = making.branch.clone().or_else(|| usual.and_then(|s| s.branch.clone()));
@@ -56,17 +66,18 @@ pub(crate) async fn create(tx: &mut Tx, source: &Runnable, making: &Making, now:
             by: Some(making.by.clone()),
             rerun_of: None,
             firing_id: making.firing,
+            fork: making.fork.clone(),
         },
         created_by: making.user,
         build: making.revision.as_deref().map(short),
         revision: making.revision.clone(),
         message: making.message.clone(),
         author: making.author.clone(),
-        reason_code: resolving.then(|| "resolving".to_owned()),
-        reason: None,
+        reason_code: waits.code.map(str::to_owned),
+        reason: waits.reason,
         priority: making.priority,
         parameters: making.parameters.clone(),
-        jobs: jobs(&source.resolved, resolving, &HashSet::new(), None, now)?,
+        jobs: jobs(&source.resolved, waits.code.is_some(), &HashSet::new(), None, now)?,
         branch,
     };
     insert(tx, &task, &making.by, now).await
@@ -84,7 +95,8 @@ pub(crate) async fn again(
     making: &Making,
     now: Timestamp,
 ) -> Result<TaskId> {
-    let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
+    let (revision, fork) = (snapshot.revision.as_deref(), snapshot.fork.as_deref());
+    let waits = waits(tx, snapshot.plan, &snapshot.resolved, revision, fork).await?;
     let passed: HashSet<&str> = snapshot
         .jobs
         .iter()
@@ -101,6 +113,7 @@ pub(crate) async fn again(
             by: Some(making.by.clone()),
             rerun_of: Some(of),
             firing_id: None,
+            fork: snapshot.fork.clone(),
         },
         created_by: making.user,
         build: snapshot.build.clone(),
@@ -108,13 +121,47 @@ pub(crate) async fn again(
         branch: snapshot.branch.clone(),
         message: snapshot.message.clone(),
         author: snapshot.author.clone(),
-        reason_code: resolving.then(|| "resolving".to_owned()),
-        reason: None,
+        reason_code: waits.code.map(str::to_owned),
+        reason: waits.reason,
         priority: snapshot.priority,
         parameters: snapshot.parameters.clone(),
-        jobs: jobs(&snapshot.resolved, resolving, &passed, Some(of), now)?,
+        jobs: jobs(&snapshot.resolved, waits.code.is_some(), &passed, Some(of), now)?,
     };
     insert(tx, &task, &making.by, now).await
+}
+
+/// What a whole task waits for when it is made.
+struct Waits {
+    code: Option<&'static str>,
+    reason: Option<String>,
+}
+
+async fn waits(
+    tx: &mut Tx,
+    plan: PlanId,
+    resolved: &Plan,
+    revision: Option<&str>,
+    fork: Option<&str>,
+) -> Result<Waits> {
+    if resolved.asks(revision) {
+        return Ok(Waits {
+            code: Some("resolving"),
+            // Where there are jobs, they say it.
+            reason: resolved.unread().map(reading),
+        });
+    }
+    let reason = match fork {
+        Some(fork) => needs_approval(tx, plan, revision, fork).await?,
+        None => None,
+    };
+    Ok(Waits {
+        code: reason.is_some().then_some("approval"),
+        reason,
+    })
+}
+
+fn reading(file: &str) -> String {
+    format!("The plan is being read from `{file}` of its repository.")
 }
 
 async fn insert(tx: &mut Tx, task: &NewTask, by: &str, now: Timestamp) -> Result<TaskId> {
@@ -131,14 +178,13 @@ async fn insert(tx: &mut Tx, task: &NewTask, by: &str, now: Timestamp) -> Result
     Ok(id)
 }
 
+/// The jobs of a document that was read for a task; none is ready.
+pub(super) fn jobs_of(plan: &Plan) -> Result<Vec<NewJob>> {
+    jobs(plan, true, &HashSet::new(), None, Timestamp(0))
+}
+
 /// The jobs to be. Those in `passed` stand there as passed in task `of`.
-fn jobs(
-    plan: &Plan,
-    resolving: bool,
-    passed: &HashSet<&str>,
-    of: Option<TaskId>,
-    now: Timestamp,
-) -> Result<Vec<NewJob>> {
+fn jobs(plan: &Plan, held: bool, passed: &HashSet<&str>, of: Option<TaskId>, now: Timestamp) -> Result<Vec<NewJob>> {
     plan.jobs
         .iter()
         .map(|job| {
@@ -155,7 +201,7 @@ fn jobs(
                     .transpose()
                     .map_err(|e| Error::corrupt("jobs", e))?,
                 steps: steps(job, plan.source.is_some()),
-                ready_at: (free && !resolving && !done).then_some(now),
+                ready_at: (free && !held && !done).then_some(now),
                 passed: of.filter(|_| done).map(|t| format!("Passed in #{t}; not run again.")),
             })
         })

@@ -3,6 +3,7 @@
 //! **Invariant:** a state changes only in [`apply`], by `lifecycle::step`; what follows outside leaves as effects, and only
 //! after the transaction committed.
 
+pub mod approval;
 mod enqueue;
 mod outward;
 mod resolve;

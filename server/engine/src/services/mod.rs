@@ -5,6 +5,7 @@
 mod aborting;
 pub mod access;
 pub mod agents;
+mod approving;
 pub mod console;
 mod ended;
 pub mod events;

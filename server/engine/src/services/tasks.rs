@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** a task and its first placement are one transaction; what agents are told leaves after the commit.
 
-use super::aborting;
 use super::ended::Ended;
 use super::waiting::reasons;
+use super::{aborting, approving};
 use crate::clock::SharedClock;
 use crate::console::{Consoles, Extent};
 use crate::queue::{Making, Outward, again, apply, create};
@@ -19,7 +19,7 @@ use domain::event::{Event, Topic};
 use domain::page::Page;
 use domain::queue::ReasonCode;
 use domain::status::{Desired, JobStatus, StepStatus, TaskStatus};
-use domain::task::{AttemptView, CauseKind, RunPlan, TaskQuery, TaskView};
+use domain::task::{AttemptView, CauseKind, RunPlan, TaskDocument, TaskQuery, TaskView};
 use domain::{Error, JobId, PlanId, ProjectId, Result, TaskId, git, lifecycle};
 use futures::FutureExt;
 use std::collections::HashMap;
@@ -162,7 +162,7 @@ impl TasksService {
     }
 
     async fn enqueue(&self, viewer: &Viewer, plan: Runnable, making: Making) -> Result<TaskView> {
-        let resolving = plan.resolved.source.is_some() && making.revision.is_none();
+        let resolving = plan.resolved.asks(making.revision.as_deref());
         let (clock, terms, viewer) = (self.clock.clone(), self.terms.clone(), viewer.clone());
         let (id, effects) = self
             .store
@@ -237,6 +237,7 @@ impl domain::ports::Tasks for TasksService {
             priority: wish.priority.unwrap_or(0),
             message: None,
             author: None,
+            fork: None,
         };
         self.enqueue(viewer, found, making).await
     }
@@ -271,6 +272,20 @@ impl domain::ports::Tasks for TasksService {
         self.one(id).await
     }
 
+    async fn approve(&self, viewer: &Viewer, id: TaskId) -> Result<TaskView> {
+        self.authorized(viewer, Action::Run, id).await?;
+        self.one(id).await?;
+        let effects = approving::approve(&self.store, &self.clock, &self.terms, viewer, id).await?;
+        self.out.send(effects);
+        self.one(id).await
+    }
+
+    async fn document(&self, viewer: &Viewer, id: TaskId) -> Result<TaskDocument> {
+        self.authorized(viewer, Action::Read, id).await?;
+        let task = tasks::view(&self.store, id).await?.ok_or_else(|| no_task(id))?;
+        approving::document(&self.store, &task).await
+    }
+
     async fn rerun(&self, viewer: &Viewer, id: TaskId, failed_only: bool) -> Result<TaskView> {
         self.authorized(viewer, Action::Run, id).await?;
         let snapshot = tasks::snapshot(&self.store, id).await?.ok_or_else(|| no_task(id))?;
@@ -296,8 +311,9 @@ impl domain::ports::Tasks for TasksService {
             priority: snapshot.priority,
             message: None,
             author: None,
+            fork: snapshot.fork.clone(),
         };
-        let resolving = snapshot.resolved.source.is_some() && snapshot.revision.is_none();
+        let resolving = snapshot.resolved.asks(snapshot.revision.as_deref());
         let (clock, terms, viewer) = (self.clock.clone(), self.terms.clone(), viewer.clone());
         let (new, effects) = self
             .store
@@ -334,7 +350,7 @@ impl domain::ports::Tasks for TasksService {
     }
 }
 
-fn no_task(id: TaskId) -> Error {
+pub(super) fn no_task(id: TaskId) -> Error {
     Error::NotFound(format!("Task #{id}"))
 }
 

@@ -18,7 +18,7 @@ UNION ALL SELECT 'goes on without a current attempt that does', 'job', j.id FROM
 UNION ALL SELECT 'has ended, and an attempt of it has not', 'job', j.id FROM jobs j WHERE j.finished_at IS NOT NULL \
   AND EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = j.id AND a.finished_at IS NULL) \
 UNION ALL SELECT 'waits for nothing, and is not ready', 'job', j.id FROM jobs j JOIN tasks t ON t.id = j.task_id \
-  WHERE j.status = 'pending' AND j.ready_at IS NULL AND (t.reason_code IS NULL OR t.reason_code <> 'resolving') \
+  WHERE j.status = 'pending' AND j.ready_at IS NULL AND (t.reason_code IS NULL OR t.reason_code NOT IN ('resolving', 'approval')) \
   AND NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.id = n.needs_id WHERE n.job_id = j.id AND d.status <> 'passed') \
 UNION ALL SELECT 'needs a job that will never pass', 'job', j.id FROM jobs j WHERE j.status = 'pending' \
   AND EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.id = n.needs_id WHERE n.job_id = j.id AND d.finished_at IS NOT NULL AND d.status <> 'passed') \

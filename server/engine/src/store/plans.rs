@@ -382,13 +382,22 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    async fn insert_revision(&mut self, id: PlanId, number: i64, plan: &PlanChange, now: Timestamp) -> Result<()> {
-        let d = &plan.document;
+    /// Keeps a document, once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_document(&mut self, d: &Document) -> Result<()> {
         let document =
             "INSERT INTO documents (digest, body, resolved) VALUES ($1,$2,$3) ON CONFLICT (digest) DO NOTHING";
         on_tx!(self, c => {
             sqlx::query(document).bind(&d.digest).bind(&d.body).bind(&d.resolved).execute(c).await?;
         });
+        Ok(())
+    }
+
+    async fn insert_revision(&mut self, id: PlanId, number: i64, plan: &PlanChange, now: Timestamp) -> Result<()> {
+        let d = &plan.document;
+        self.keep_document(d).await?;
         let revision = "INSERT INTO plan_revisions (plan_id, number, digest, author_id, message, created_at) \
              VALUES ($1,$2,$3,$4,$5,$6)";
         on_tx!(self, c => {

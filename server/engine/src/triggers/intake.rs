@@ -6,9 +6,9 @@
 use super::rate::{Rate, Why};
 use super::signature::{self, Custom, Headers, Proof};
 use super::start::{Decided, Fired, Occasion, Starter, cause_of, judged, placed, write};
-use crate::auth::vault::{As, Vault};
+use crate::auth::vault::Vault;
 use crate::store::hooks::{self, Hook, NewDelivery, Refusal, Taken};
-use crate::store::secrets::{self, Locked};
+use crate::store::secrets;
 use crate::store::{NewEvent, Result, Tx, firings, triggers};
 use domain::trigger::{FiringView, Generic, Provider};
 use domain::webhook::Event;
@@ -245,7 +245,7 @@ impl Intake {
             let Some(locked) = secrets::locked(&self.starter.store, id).await? else {
                 continue;
             };
-            match opened(&self.vault, &locked) {
+            match self.vault.text(&locked) {
                 Some(text) => found.push((id, text)),
                 None => tracing::error!(
                     hook = hook.id.0,
@@ -258,18 +258,6 @@ impl Intake {
         }
         Ok(found)
     }
-}
-
-/// A secret's text; `None` when its key is missing or it is damaged.
-pub(crate) fn opened(vault: &Vault, locked: &Locked) -> Option<String> {
-    let what = As {
-        project: locked.project_id,
-        plan: locked.plan_id,
-        name: &locked.name,
-        version: locked.n,
-    };
-    let bytes = vault.open_secret(what, &locked.sealed).ok()?;
-    String::from_utf8(bytes.to_vec()).ok()
 }
 
 /// Who sends, and how that is proved.

@@ -7,7 +7,6 @@ pub(crate) mod cron;
 pub mod intake;
 pub mod poll;
 mod rate;
-pub mod remotes;
 mod run;
 pub mod signature;
 pub(crate) mod start;

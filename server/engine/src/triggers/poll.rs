@@ -3,13 +3,13 @@
 //! **Invariant:** where a look ended and what it fired are one write; a remote that hangs holds up nobody but those who
 //! wait for the same host.
 
-use super::remotes::Remotes;
 use super::start::{Decided, Fired, Occasion, Starter, cause_of, judged, placed, write};
 use crate::outgoing::client::{Client, Request};
 use crate::outgoing::gate::HostGate;
 use crate::outgoing::git::{Git, Remote};
 use crate::outgoing::page::look as look_at_page;
 use crate::outgoing::{Fault, FaultKind};
+use crate::remotes::Remotes;
 use crate::store::triggers::{Moved, Trigger, moved};
 use crate::store::{Result, repositories, triggers};
 use domain::git::{Named, called, place_of};

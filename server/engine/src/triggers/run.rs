@@ -5,6 +5,7 @@
 use super::poll::Looker;
 use super::start::Starter;
 use super::upstream::Ends;
+use crate::queue::approval;
 use crate::store::{Result, firings, hooks, triggers};
 use domain::trigger::Kind;
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl Triggers {
     async fn upkeep(&self, stop: &CancellationToken) {
         let mut failing = false;
         loop {
-            match self.forget_old().await {
+            match self.old().await {
                 Ok(()) => failing = false,
                 Err(e) => complain(&mut failing, &e, "clear away old deliveries and firings"),
             }
@@ -153,6 +154,13 @@ impl Triggers {
                 () = tokio::time::sleep(UPKEEP) => {}
             }
         }
+    }
+
+    async fn old(&self) -> Result<()> {
+        self.forget_old().await?;
+        let (_, effects) = approval::expire(&self.starter.store, self.starter.clock.now()).await?;
+        self.starter.out.send(effects);
+        Ok(())
     }
 
     async fn forget_old(&self) -> Result<()> {

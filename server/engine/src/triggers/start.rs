@@ -358,8 +358,9 @@ pub(crate) async fn task(
         // Of that very commit; the checkout tells of any other.
         message: cause.message.clone().filter(|_| about),
         author: cause.author.clone().filter(|_| about),
+        fork: start.fork.clone(),
     };
-    let resolving = plan.resolved.source.is_some() && making.revision.is_none();
+    let resolving = plan.resolved.asks(making.revision.as_deref());
     Ok((create(tx, plan, &making, now).await?, resolving))
 }
 

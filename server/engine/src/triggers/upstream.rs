@@ -229,6 +229,8 @@ fn occasion(task: &TaskView, key: String) -> Occasion {
         revision: task.revision.clone(),
         message: task.message.clone(),
         author: task.author.clone(),
+        fork: task.cause.fork.is_some(),
+        from: task.cause.fork.clone(),
         payload: json!({
             "task": task.id, "plan": task.plan.name, "status": task.status, "parameters": task.parameters,
         }),

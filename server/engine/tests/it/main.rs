@@ -9,6 +9,7 @@ mod consoles;
 mod dispatch;
 mod faults;
 mod gaps;
+mod in_repository;
 mod migrations;
 mod polls;
 mod queue;

@@ -1,6 +1,6 @@
 //! Polls of real repositories and pages: each thing once, whatever the remote does.
 
-use crate::support::{Database, World, on_both};
+use crate::support::{Database, Repository, World, on_both};
 use domain::PlanId;
 use domain::TriggerId;
 use domain::health::Health;
@@ -10,8 +10,6 @@ use domain::secret::SecretValue;
 use domain::trigger::{FiringView, HealthState, Kind, NewTrigger, Provider, TriggerView, Verdict};
 use engine::clock::Clock as _;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 on_both!(
@@ -22,59 +20,7 @@ on_both!(
     a_repository_is_tested_polled_and_kept_while_it_is_used,
 );
 
-/// A repository of the test's own.
-struct Repository {
-    path: PathBuf,
-}
-
-impl Repository {
-    fn new(world: &World) -> Self {
-        let path = world.dir.path().join("srv/app");
-        std::fs::create_dir_all(&path).unwrap();
-        let repository = Self { path };
-        repository.git(&["init", "--quiet", "--initial-branch=main"]);
-        repository.commit("README", "the start");
-        repository
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let out = Command::new("git")
-            .args([
-                "-c",
-                "user.name=Mei",
-                "-c",
-                "user.email=mei@example.org",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(args)
-            .current_dir(&self.path)
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success(),
-            "git {args:?}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    }
-
-    fn commit(&self, file: &str, message: &str) -> String {
-        let path = self.path.join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, format!("{message}\n{file}\n")).unwrap();
-        self.git(&["add", "."]);
-        self.git(&["commit", "--quiet", "--message", message]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    fn url(&self) -> &str {
-        self.path.to_str().unwrap()
-    }
-}
-
-async fn plan(world: &World, source: &Path) -> PlanId {
-    let source = source.display();
+async fn plan(world: &World, source: &str) -> PlanId {
     world
         .plan(&format!(
             "name: app\nsource: {{ git: {source} }}\nsteps: [{{run: 'true'}}]\n"
@@ -149,7 +95,7 @@ async fn next(world: &World, id: TriggerId) -> Vec<FiringView> {
 async fn a_push_is_found_once_with_its_message_and_paths(database: Database) {
     let mut world = World::on(database).await;
     let repository = Repository::new(&world);
-    let plan = plan(&world, &repository.path).await;
+    let plan = plan(&world, repository.url()).await;
     let config = json!({ "git": repository.url(), "branches": ["main", "release/*"], "tags": ["v*"] });
     let id = poll(
         &world,
@@ -226,7 +172,7 @@ async fn a_push_is_found_once_with_its_message_and_paths(database: Database) {
 async fn each_commit_is_told_in_order_where_that_is_wanted(database: Database) {
     let world = World::on(database).await;
     let repository = Repository::new(&world);
-    let plan = plan(&world, &repository.path).await;
+    let plan = plan(&world, repository.url()).await;
     let id = poll(
         &world,
         "each",
@@ -247,7 +193,7 @@ async fn each_commit_is_told_in_order_where_that_is_wanted(database: Database) {
 async fn a_dead_remote_is_said_since_when_and_holds_up_nobody(database: Database) {
     let world = World::on(database).await;
     let repository = Repository::new(&world);
-    let plan = plan(&world, &repository.path).await;
+    let plan = plan(&world, repository.url()).await;
     // A server that takes the connection and says nothing.
     let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/a/b.git", hung.local_addr().unwrap());
@@ -387,7 +333,7 @@ async fn a_repository_is_tested_polled_and_kept_while_it_is_used(database: Datab
     let secrets = ports.secrets.list(&world.ana).await.unwrap();
     assert_eq!(secrets.len(), 1, "what was refused leaves no secret behind");
 
-    let plan = plan(&world, &there.path).await;
+    let plan = plan(&world, there.url()).await;
     let id = poll(&world, "push", plan, json!({ "repository_id": made.id }), &[]).await;
     there.commit("a", "a");
     assert_eq!(next(&world, id).await.len(), 1);
@@ -402,7 +348,7 @@ async fn a_repository_is_tested_polled_and_kept_while_it_is_used(database: Datab
         );
     }
     // It goes away: its health says so, since it was looked at.
-    std::fs::rename(&there.path, world.dir.path().join("elsewhere")).unwrap();
+    std::fs::rename(there.url(), world.dir.path().join("elsewhere")).unwrap();
     assert_eq!(next(&world, id).await.len(), 1);
     let gone = ports.repositories.get(&world.ana, made.id).await.unwrap();
     assert_eq!(gone.health, Health::Missing, "{gone:?}");

@@ -1,43 +1,21 @@
 //! Exact commits: found off the path, shared, and a source that cannot be read fails the task at once.
 
-use crate::support::{Database, World, on_both};
+use crate::support::{Database, Repository, World, on_both};
 use domain::status::TaskStatus;
-use std::path::Path;
-use std::process::Command;
 
 on_both!(
     the_head_of_a_branch_becomes_the_tasks_commit,
     a_source_that_cannot_be_read_fails_the_task_with_one_sentence,
 );
 
-fn git(dir: &Path, args: &[&str]) -> String {
-    let out = Command::new("git")
-        .args([
-            "-c",
-            "user.name=Ana",
-            "-c",
-            "user.email=ana@example.org",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(dir)
-        .output()
-        .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap().trim().to_owned()
-}
-
 async fn the_head_of_a_branch_becomes_the_tasks_commit(database: Database) {
     let w = World::on(database).await;
-    let repo = tempfile::tempdir().unwrap();
-    git(repo.path(), &["init", "-q"]);
-    git(repo.path(), &["commit", "-q", "--allow-empty", "-m", "first"]);
-    let head = git(repo.path(), &["rev-parse", "HEAD"]);
+    let repo = Repository::new(&w);
+    let head = repo.git(&["rev-parse", "HEAD"]);
     let plan = w
         .plan(&format!(
             "name: s\nsource: {{git: {}, branch: main}}\nsteps: [{{run: x}}]\n",
-            repo.path().display()
+            repo.url()
         ))
         .await;
     let mut agent = w.agent(1, &[]).await;

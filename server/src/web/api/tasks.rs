@@ -18,7 +18,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use domain::page::Page;
 use domain::status::TaskStatus;
-use domain::task::{AttemptView, CauseKind, Rerun, TaskQuery, TaskView};
+use domain::task::{AttemptView, CauseKind, Rerun, TaskDocument, TaskQuery, TaskView};
 use domain::{JobId, TaskId};
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -47,6 +47,21 @@ pub fn endpoints() -> Vec<Endpoint> {
             abort,
         )
         .gives::<TaskView>(),
+        endpoint(
+            Method::POST,
+            "/tasks/{id}/approve",
+            "Lets a change from a fork run: its revision is approved for its plan, and every task that waited for that goes on; \
+             409 when the task waits for no approval.",
+            approve,
+        )
+        .gives::<TaskView>(),
+        endpoint(
+            Method::GET,
+            "/tasks/{id}/document",
+            "The document it runs; of a plan in its repository the file at its revision, with what is wrong with it.",
+            document,
+        )
+        .gives::<TaskDocument>(),
         endpoint(
             Method::POST,
             "/tasks/{id}/rerun",
@@ -110,6 +125,14 @@ async fn show(State(web): Doors, Who(viewer): Who, Id(id): Id<TaskId>) -> Answer
 
 async fn abort(State(web): Doors, Who(viewer): Who, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(web.ports.tasks.abort(&viewer, id).await?))
+}
+
+async fn approve(State(web): Doors, Who(viewer): Who, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(web.ports.tasks.approve(&viewer, id).await?))
+}
+
+async fn document(State(web): Doors, Who(viewer): Who, Id(id): Id<TaskId>) -> Answer<TaskDocument> {
+    Ok(Json(web.ports.tasks.document(&viewer, id).await?))
 }
 
 async fn rerun(

@@ -62,7 +62,7 @@ fn job(id: i64, wish: &Arc<Wish>) -> Waiting {
         ready_at: Timestamp(id),
         unmet: Vec::new(),
         wish: wish.clone(),
-        resolving: false,
+        held: None,
         not_before: None,
     }
 }

@@ -220,18 +220,12 @@ fn what_is_not_about_agents_comes_first() {
             })
             .collect()
     };
-    let mut jobs = [
-        job(1, &any),
-        job(2, &any),
-        job(3, &any),
-        job(4, &any),
-        job(5, &any),
-        job(6, &any),
-    ];
+    let mut jobs: Vec<_> = (1..=7).map(|id| job(id, &any)).collect();
     jobs[0].unmet = need(&["build"]);
     jobs[1].unmet = need(&["build", "lint", "docs"]);
     jobs[2].unmet = need(&["a", "b", "c", "d", "e"]);
-    jobs[3].resolving = true;
+    jobs[3].held = Some(Held::Resolving);
+    jobs[6].held = Some(Held::Approval);
     jobs[4].not_before = Some(Timestamp(1_001));
     jobs[5].not_before = Some(NOW);
     let plan = place(&[agent(1, "a", 9, 0, &[])], &jobs, NOW);
@@ -259,6 +253,11 @@ fn what_is_not_about_agents_comes_first() {
                 5,
                 ReasonCode::Placing,
                 "Its agent was lost; it starts again once that agent has surely stopped it."
+            ),
+            (
+                7,
+                ReasonCode::Approval,
+                "Waits for a member to approve its revision, which comes from a fork."
             ),
         ]
     );

@@ -137,8 +137,8 @@ fn what_no_rule_names_starts_nothing_unless_it_is_usual() {
         };
         decide(&with(&texts(rules), &none), &event).0
     };
-    assert!(matches!(fork(&[]), Decision::Nothing(why) if why.contains("comes from a fork")));
-    assert!(matches!(fork(&["fork == true"]), Decision::Start(_)));
+    assert!(matches!(fork(&[]), Decision::Start(_)));
+    assert!(matches!(fork(&["fork == false"]), Decision::Nothing(_)));
     let generic = Event {
         kind: "deploy".into(),
         ..Event::default()
@@ -184,4 +184,43 @@ fn mistakes_are_told_at_their_fields() {
         ]
     );
     assert_eq!(found[0].column, Some(8));
+}
+
+#[test]
+fn a_strangers_change_starts_under_their_name_and_on_no_branch_of_ours() {
+    let none = BTreeMap::new();
+    let theirs = Event {
+        kind: "pull_request".into(),
+        action: Some("opened".into()),
+        branch: Some("main".into()),
+        fork: true,
+        from: Some("mallory/app".into()),
+        ..push("main")
+    };
+    let started = |event: &Event, rules: &[&str]| decide(&with(&texts(rules), &none), event).0;
+    let Decision::Start(start) = started(&theirs, &[]) else {
+        panic!("a pull request starts something");
+    };
+    assert_eq!((start.fork.as_deref(), start.branch), (Some("mallory/app"), None));
+    assert_eq!(start.revision, theirs.revision);
+    let gone = Event {
+        from: None,
+        ..theirs.clone()
+    };
+    assert!(matches!(started(&gone, &[]), Decision::Start(Start { fork: Some(from), .. }) if from.contains("gone")));
+    let ours = Event {
+        fork: false,
+        ..theirs.clone()
+    };
+    assert!(matches!(started(&ours, &[]), Decision::Start(Start { fork: None, branch: Some(b), .. }) if b == "main"));
+    let after = Event {
+        kind: "upstream".into(),
+        action: Some("passed".into()),
+        ..theirs
+    };
+    assert!(matches!(started(&after, &[]), Decision::Nothing(why) if why.contains("from the fork `mallory/app`")));
+    assert!(matches!(
+        started(&after, &["fork == true"]),
+        Decision::Start(Start { fork: Some(_), .. })
+    ));
 }

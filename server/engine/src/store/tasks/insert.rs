@@ -71,7 +71,7 @@ pub struct NewTask {
     pub message: Option<String>,
     /// Commit author.
     pub author: Option<String>,
-    /// `resolving` while the exact commit is sought.
+    /// `resolving` while something is asked of its source, `approval` while a member is to approve its revision.
     pub reason_code: Option<String>,
     /// Its sentence.
     pub reason: Option<String>,
@@ -110,6 +110,8 @@ pub struct Snapshot {
     pub priority: i64,
     /// Parameters.
     pub parameters: BTreeMap<String, String>,
+    /// The repository of a stranger whose change it ran.
+    pub fork: Option<String>,
     /// How each job ended, by key.
     pub jobs: HashMap<String, JobStatus>,
     /// Whether it has ended.
@@ -122,7 +124,7 @@ pub struct Snapshot {
 /// When the database fails or the snapshot does not read.
 pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<Snapshot>> {
     let sql = "SELECT t.project_id, t.plan_id, t.plan_revision, t.digest, d.resolved, t.branch, t.revision, t.build, \
-               t.message, t.author, t.priority, t.parameters, t.finished_at \
+               t.message, t.author, t.priority, t.parameters, t.finished_at, t.cause \
                FROM tasks t JOIN documents d ON d.digest = t.digest WHERE t.id = $1";
     macro_rules! read {
         ($p:expr) => {{
@@ -156,6 +158,9 @@ pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<
                 author: r.get(9),
                 priority: r.get(10),
                 parameters: serde_json::from_str(r.get::<&str, _>(11)).map_err(|e| Error::corrupt("tasks", e))?,
+                fork: serde_json::from_str::<Cause>(r.get::<&str, _>(13))
+                    .map_err(|e| Error::corrupt("tasks", e))?
+                    .fork,
                 jobs,
                 ended: r.get::<Option<i64>, _>(12).is_some(),
             }
@@ -170,30 +175,48 @@ pub async fn snapshot(store: &crate::store::Store, id: TaskId) -> Result<Option<
 /// When the database fails.
 pub async fn insert(tx: &mut Tx, task: &NewTask, now: Timestamp) -> Result<(TaskId, Vec<JobId>)> {
     let id = tx.id("tasks").await?;
-    let jobs = tx.ids("jobs", task.jobs.len()).await?;
-    let attempts = tx.ids("attempts", task.jobs.len()).await?;
-    let steps = tx.ids("steps", task.jobs.iter().map(|j| j.steps.len()).sum()).await?;
     let mut batch = Batch::default();
     push_task(&mut batch, id, task, now)?;
-    let by_key: HashMap<&str, i64> = task
-        .jobs
-        .iter()
-        .map(|j| j.key.as_str())
-        .zip(jobs.iter().copied())
-        .collect();
+    let jobs = push_jobs(tx, &mut batch, id, &task.jobs, task.priority, now).await?;
+    tx.later(batch);
+    Ok((TaskId(id), jobs))
+}
+
+/// Gives a task that has none its jobs: its document is known now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_jobs(tx: &mut Tx, task: TaskId, jobs: &[NewJob], priority: i64, now: Timestamp) -> Result<()> {
+    let mut batch = Batch::default();
+    push_jobs(tx, &mut batch, task.0, jobs, priority, now).await?;
+    // The task is remembered without them, if it is.
+    tx.run(batch).await
+}
+
+async fn push_jobs(
+    tx: &mut Tx,
+    batch: &mut Batch,
+    id: i64,
+    new: &[NewJob],
+    priority: i64,
+    now: Timestamp,
+) -> Result<Vec<JobId>> {
+    let jobs = tx.ids("jobs", new.len()).await?;
+    let attempts = tx.ids("attempts", new.len()).await?;
+    let steps = tx.ids("steps", new.iter().map(|j| j.steps.len()).sum()).await?;
+    let by_key: HashMap<&str, i64> = new.iter().map(|j| j.key.as_str()).zip(jobs.iter().copied()).collect();
     let mut steps = steps.as_slice();
-    for (i, ((job, id_of_job), attempt)) in task.jobs.iter().zip(&jobs).zip(&attempts).enumerate() {
-        push_job(&mut batch, *id_of_job, id, i, job, task.priority, now);
-        push_attempt(&mut batch, *attempt, *id_of_job, job.passed.is_some(), now);
+    for (i, ((job, id_of_job), attempt)) in new.iter().zip(&jobs).zip(&attempts).enumerate() {
+        push_job(batch, *id_of_job, id, i, job, priority, now);
+        push_attempt(batch, *attempt, *id_of_job, job.passed.is_some(), now);
         let (own, rest) = steps.split_at(job.steps.len());
         steps = rest;
-        push_steps(&mut batch, *attempt, &job.steps, own, job.passed.as_deref(), now);
+        push_steps(batch, *attempt, &job.steps, own, job.passed.as_deref(), now);
         for need in job.needs.iter().filter_map(|need| by_key.get(need.as_str())) {
             batch.each(&NEED, [(*id_of_job).into(), (*need).into()]);
         }
     }
-    tx.later(batch);
-    Ok((TaskId(id), jobs.into_iter().map(JobId).collect()))
+    Ok(jobs.into_iter().map(JobId).collect())
 }
 
 const TASK: Each = Each {

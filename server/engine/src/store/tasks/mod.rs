@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a row's status changes only by [`save`], from what `lifecycle::step` made of what [`load`] read.
 
+pub mod held;
 mod insert;
 mod list;
 mod runnable;
@@ -15,6 +16,7 @@ mod waiting;
 pub(in crate::store) use state::read;
 pub(in crate::store) use view::word;
 
+pub use held::{Resolving, resolving};
 pub use insert::{NewJob, NewStep, NewTask, Snapshot, insert, snapshot};
 pub use list::{Listed, list};
 pub use runnable::{Runnable, runnable};
@@ -22,4 +24,4 @@ pub use running::{counts, running};
 pub(crate) use state::{CONSOLE_ENDED, CONSOLE_MEASURE, JOB_READY, STEP_LINES, handed_out};
 pub use state::{Fresh, load, load_by_attempt, new_attempt, save};
 pub use view::{attempts_of, ended_so, job_task, view, views};
-pub use waiting::{Resolving, Waiting, WaitingFilter, demands, held_back, ready, resolving, waiting_all};
+pub use waiting::{Waiting, WaitingFilter, demands, held_back, ready, waiting_all};

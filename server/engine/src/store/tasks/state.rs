@@ -81,7 +81,9 @@ pub async fn load(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>
 /// Reads it from its rows.
 pub(in crate::store) async fn read(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>> {
     let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(LOAD).bind(id.0).fetch_all(c).await?);
-    let Some(first) = rows.first() else { return Ok(None) };
+    let Some(first) = rows.first() else {
+        return jobless(tx, id).await;
+    };
     let plan = PlanId(first.plan_id);
     let mut task = TaskState {
         id,
@@ -113,6 +115,27 @@ pub(in crate::store) async fn read(tx: &mut Tx, id: TaskId) -> Result<Option<(Ta
         }
     }
     Ok(Some((task, plan)))
+}
+
+/// A task whose document is still being read, or could not be.
+async fn jobless(tx: &mut Tx, id: TaskId) -> Result<Option<(TaskState, PlanId)>> {
+    type Row = (i64, String, String, Option<i64>, Option<i64>, Option<String>);
+    let row: Option<Row> = on_tx!(tx, c => sqlx::query_as(
+        "SELECT plan_id, status, desired, started_at, finished_at, reason FROM tasks WHERE id = $1")
+        .bind(id.0).fetch_optional(c).await?);
+    row.map(|(plan, status, desired, started, finished, reason)| {
+        let task = TaskState {
+            id,
+            status: word(&status, "tasks")?,
+            desired: word(&desired, "tasks")?,
+            started_at: started.map(Timestamp),
+            finished_at: finished.map(Timestamp),
+            reason,
+            jobs: Vec::new(),
+        };
+        Ok((task, PlanId(plan)))
+    })
+    .transpose()
 }
 
 /// The task an attempt belongs to; `None` when there is no such attempt.

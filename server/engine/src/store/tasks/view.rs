@@ -17,6 +17,7 @@ struct TaskRow {
     plan_revision: i64,
     status: String,
     desired: String,
+    reason_code: Option<String>,
     reason: Option<String>,
     build: Option<String>,
     revision: Option<String>,
@@ -103,7 +104,7 @@ pub async fn views(store: &Store, ids: &[TaskId]) -> Result<Vec<TaskView>> {
     let list = json(ids.iter().map(|t| t.0));
     let within = in_ids(db);
     let tasks_sql = format!(
-        "SELECT t.id, t.plan_id, p.name AS plan_name, t.plan_revision, t.status, t.desired, t.reason, t.build, t.revision, \
+        "SELECT t.id, t.plan_id, p.name AS plan_name, t.plan_revision, t.status, t.desired, t.reason_code, t.reason, t.build, t.revision, \
          t.branch, t.message, t.author, t.cause, t.parameters, t.priority, t.created_at, t.started_at, t.finished_at, t.version \
          FROM tasks t JOIN plans p ON p.id = t.plan_id WHERE t.id {within}"
     );
@@ -266,6 +267,7 @@ fn task_view(t: TaskRow, jobs: Vec<JobView>) -> Result<TaskView> {
         status: word(&t.status, "tasks")?,
         desired: word(&t.desired, "tasks")?,
         reason: t.reason,
+        awaits_approval: t.reason_code.as_deref() == Some("approval"),
         build: t.build,
         revision: t.revision,
         branch: t.branch,

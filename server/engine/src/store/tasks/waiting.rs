@@ -6,7 +6,7 @@
 use super::view::word;
 use crate::store::{Db, Error, Result, Store, Tx, on, on_tx};
 use domain::label::Condition;
-use domain::placement::{Need, Wish};
+use domain::placement::{Held, Need, Wish};
 use domain::plan::Job;
 use domain::status::ExecutorKind;
 use domain::task::Cause;
@@ -109,7 +109,11 @@ impl Row {
                 ready_at: Timestamp(self.ready_at.unwrap_or(self.created_at)),
                 unmet: Vec::new(),
                 wish: shared,
-                resolving: self.reason_code.as_deref() == Some("resolving"),
+                held: match self.reason_code.as_deref() {
+                    Some("resolving") => Some(Held::Resolving),
+                    Some("approval") => Some(Held::Approval),
+                    _ => None,
+                },
                 not_before: self.not_before.map(Timestamp),
             },
             demands: self.requirements,
@@ -200,28 +204,6 @@ pub async fn waiting_all(store: &Store, filter: WaitingFilter) -> Result<Vec<Wai
         w.place.unmet = unmet.remove(&w.place.job.0).unwrap_or_default();
     }
     Ok(out)
-}
-
-/// A task whose exact commit is sought.
-#[derive(Debug, Clone, FromRow)]
-pub struct Resolving {
-    /// The task.
-    pub id: i64,
-    /// The branch wanted; the repository's default when absent.
-    pub branch: Option<String>,
-    /// The checked plan, JSON.
-    pub resolved: String,
-}
-
-/// Every task whose exact commit is sought, oldest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn resolving(store: &Store) -> Result<Vec<Resolving>> {
-    Ok(on!(store.db(), p => sqlx::query_as(
-        "SELECT t.id, t.branch, d.resolved FROM tasks t JOIN documents d ON d.digest = t.digest \
-         WHERE t.status = 'pending' AND t.reason_code = 'resolving' ORDER BY t.id LIMIT 1000")
-        .fetch_all(p).await?))
 }
 
 /// Whether a job waits whose earliest instant has come: only time made it free, so no event did.

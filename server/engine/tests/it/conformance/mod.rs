@@ -122,6 +122,7 @@ impl Made {
                 by: Some("ana".into()),
                 rerun_of: None,
                 firing_id: None,
+                fork: None,
             },
             created_by: None,
             branch: None,

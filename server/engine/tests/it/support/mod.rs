@@ -4,6 +4,7 @@ mod agent;
 mod database;
 mod disk;
 mod postgres;
+mod repository;
 mod world;
 
 pub use agent::FakeAgent;
@@ -11,4 +12,5 @@ pub(crate) use database::on_both;
 pub use database::{Database, skipped};
 pub use disk::TinyDisk;
 pub use postgres::empty_database;
+pub use repository::Repository;
 pub use world::{NOW, World, viewer};

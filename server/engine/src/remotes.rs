@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** a secret is opened only to be used, and its use is noted where the answer is.
 
-use super::intake::opened;
 use crate::auth::vault::Vault;
 use crate::outgoing::git::{Credentials, Remote};
 use crate::store::{Result, Store, repositories, secrets};
+use domain::git::{path_of, place_of};
 use domain::repository::RepositoryView;
 use domain::trigger::Provider;
 use domain::{ProjectId, RepositoryId};
@@ -46,6 +46,23 @@ impl Remotes {
         }
     }
 
+    /// What is at a URL, ready to be asked: with the secret of the repository that is kept under it, if one is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn at(&self, url: &str) -> Result<std::result::Result<Remote, Shut>> {
+        let all = repositories::list(&self.store, ProjectId::DEFAULT).await?;
+        // The oldest that has a secret, so that adding another changes nothing.
+        let kept = all.iter().rev().find(|r| r.secret_id.is_some() && same(&r.url, url));
+        let Some(kept) = kept else {
+            return Ok(Ok(Remote::open(url)));
+        };
+        Ok(self.of(kept).await?.map(|remote| Remote {
+            url: url.to_owned(),
+            ..remote
+        }))
+    }
+
     /// A repository, ready to be asked.
     ///
     /// # Errors
@@ -55,7 +72,7 @@ impl Remotes {
             None => None,
             Some(id) => {
                 let locked = secrets::locked(&self.store, id).await?;
-                let text = locked.and_then(|l| opened(&self.vault, &l));
+                let text = locked.and_then(|l| self.vault.text(&l));
                 let Some(text) = text else {
                     return Ok(Err(Shut::Sealed));
                 };
@@ -67,6 +84,12 @@ impl Remotes {
             credentials,
         }))
     }
+}
+
+/// Whether two URLs lead to one repository in one way, whoever they name as user.
+fn same(one: &str, other: &str) -> bool {
+    let place = |url| place_of(url).map(|(host, port)| (host.to_ascii_lowercase(), port));
+    place(one).is_some() && place(one) == place(other) && path_of(one) == path_of(other)
 }
 
 /// What a secret proves: a private key is for ssh, `user:password` is both, anything else is a token.
@@ -100,7 +123,7 @@ impl Shut {
     #[must_use]
     pub fn words(&self) -> &'static str {
         match self {
-            Self::Gone => "The repository that it looks at is gone.",
+            Self::Gone => "The repository is gone.",
             Self::Sealed => "The secret of the repository cannot be opened; set it anew.",
         }
     }
@@ -109,6 +132,21 @@ impl Shut {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_is_known_by_host_port_and_path() {
+        let url = "https://git.example.org/team/app.git";
+        assert!(same(url, "https://mei@Git.Example.ORG/team/app"));
+        assert!(!same(url, "https://git.example.org/team/other.git"));
+        assert!(!same(url, "https://git.example.org:8443/team/app.git"));
+        assert!(!same(url, "https://evil.example/team/app.git"));
+        // The key for one way in is not the password of another.
+        assert!(!same(url, "git@git.example.org:team/app.git"));
+        assert!(
+            !same("/srv/git/app.git", "/srv/git/app.git"),
+            "what is of this machine needs no secret"
+        );
+    }
 
     #[test]
     fn a_secret_is_read_as_what_it_is() {
