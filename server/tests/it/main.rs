@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod browser;
 mod command_line;
+mod forks;
 mod hooks;
 mod hostile;
 mod hostile_table;
