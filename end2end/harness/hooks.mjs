@@ -20,12 +20,12 @@ export function push(branch, more = {}) {
 }
 
 /** Delivers a payload to a trigger's address and answers status and body. */
-export async function deliver(server, trigger, payload, { signedBy = secret } = {}) {
+export async function deliver(server, trigger, payload, { signedBy = secret, event = 'push' } = {}) {
   const body = JSON.stringify(payload);
   const response = await fetch(server.url + new URL(trigger.url).pathname, {
     method: 'POST',
     headers: {
-      'content-type': 'application/json', 'user-agent': 'GitHub-Hookshot/1', 'x-github-event': 'push', 'x-github-delivery': randomUUID(),
+      'content-type': 'application/json', 'user-agent': 'GitHub-Hookshot/1', 'x-github-event': event, 'x-github-delivery': randomUUID(),
       'x-hub-signature-256': `sha256=${createHmac('sha256', signedBy).update(body).digest('hex')}`,
     },
     body,

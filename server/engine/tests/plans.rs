@@ -382,7 +382,7 @@ async fn each_role_may_do_what_is_its_own() {
         let v = viewer(w.ana.user, role);
         assert!(w.plans.list(&v, None, PageQuery::default()).await.is_ok());
         assert!(w.plans.get(&v, id).await.is_ok());
-        assert!(w.plans.validate(&v, text.clone()).await.is_ok());
+        assert!(w.plans.validate(&v, text.clone(), false).await.is_ok());
         assert!(matches!(w.plans.create(&v, new(&text)).await, Err(Error::Forbidden(_))));
         assert!(matches!(
             w.plans.save(&v, id, save(1, &text)).await,
@@ -399,7 +399,10 @@ async fn each_role_may_do_what_is_its_own() {
         w.plans.list(&nobody, None, PageQuery::default()).await,
         Err(Error::NotFound(_))
     ));
-    assert!(matches!(w.plans.validate(&nobody, text).await, Err(Error::NotFound(_))));
+    assert!(matches!(
+        w.plans.validate(&nobody, text, false).await,
+        Err(Error::NotFound(_))
+    ));
 }
 
 #[tokio::test]

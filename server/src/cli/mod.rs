@@ -157,6 +157,9 @@ enum PlanCommand {
     Validate {
         /// The YAML file; `-` for standard input
         file: PathBuf,
+        /// Check it as the file of a plan that is kept in its repository; always so for `.caracal.yml`
+        #[arg(long)]
+        in_repository: bool,
     },
 }
 
@@ -199,7 +202,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secret(command) => wait_for(secrets::run(&settings, command), false)?,
         Command::Backup { dir } => wait_for(backup::take(&settings, &dir), false)?,
         Command::Restore { dir } => wait_for(backup::restore(&settings, &dir), false)?,
-        Command::Plan(PlanCommand::Validate { file }) => return plan::validate(&settings, &file),
+        Command::Plan(PlanCommand::Validate { file, in_repository }) => {
+            return plan::validate(&settings, &file, in_repository);
+        }
         Command::Doctor(flags) => return wait_for(doctor::run(settings, flags), false),
         Command::Agent(_) => {}
     }

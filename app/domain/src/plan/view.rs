@@ -22,7 +22,10 @@ pub struct PlanSummary {
     pub revision: i64,
     /// The source's URL, if it has one.
     pub source: Option<crate::plan::Source>,
-    /// Job keys, in order.
+    /// The file of the source that has its jobs; `null` when they stand here.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Job keys, in order; none of a plan that is kept in its repository.
     pub jobs: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -114,4 +117,7 @@ pub struct PlanCheck {
     pub name: Option<String>,
     /// Its jobs in order, when it is valid.
     pub jobs: Vec<String>,
+    /// The file of its source that has the jobs, when it is valid and names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }

@@ -27,8 +27,8 @@ pub trait Plans: Send + Sync {
     async fn delete(&self, viewer: &Viewer, id: PlanId) -> Result<()>;
     /// Its revisions, newest first.
     async fn revisions(&self, viewer: &Viewer, id: PlanId, page: PageQuery) -> Result<Page<RevisionView>>;
-    /// Checks a document and saves nothing.
-    async fn validate(&self, viewer: &Viewer, document: String) -> Result<PlanCheck>;
+    /// Checks a document and saves nothing; `in_repository`, as the file of a plan that is kept there.
+    async fn validate(&self, viewer: &Viewer, document: String, in_repository: bool) -> Result<PlanCheck>;
 }
 
 /// Tasks.

@@ -216,7 +216,7 @@ pub async fn check_plan(document: String) -> Result<PlanCheck> {
     use crate::context::{ports, viewer};
     ports()?
         .plans
-        .validate(&viewer()?, document)
+        .validate(&viewer()?, document, false)
         .await
         .map_err(crate::Error::respond)
 }

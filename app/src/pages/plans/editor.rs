@@ -128,10 +128,10 @@ fn State(checked: Signal<Option<PlanCheck>>) -> impl IntoView {
     let words = move || {
         checked.get().map(|c| {
             let (class, icon, words) = if c.valid {
-                let jobs = if c.jobs.len() == 1 {
-                    "1 job".to_owned()
-                } else {
-                    format!("{} jobs", c.jobs.len())
+                let jobs = match (&c.file, c.jobs.len()) {
+                    (Some(file), _) => format!("the rest is in {file}"),
+                    (None, 1) => "1 job".to_owned(),
+                    (None, n) => format!("{n} jobs"),
                 };
                 ("st st-passed", "circle-check", format!("valid, {jobs}"))
             } else {
@@ -177,6 +177,7 @@ mod tests {
             errors: vec![],
             name: None,
             jobs: vec![],
+            file: None,
         };
         assert_eq!(shown(Some(fine), Some(refused)), vec![at(None)]);
     }

@@ -4,11 +4,15 @@
 
 use leptos::prelude::*;
 
-const WORDS: [(&str, &str); 10] = [
+const WORDS: [(&str, &str); 11] = [
     ("name", "unique among plans"),
     (
         "source",
         "{ git: URL, branch: main }, checked out before the first step",
+    ),
+    (
+        "file",
+        ".caracal.yml: that file of the source has the rest, read at the revision that runs",
     ),
     (
         "steps",

@@ -134,10 +134,22 @@ fn Facts(plan: Memo<domain::plan::view::PlanSummary>) -> impl IntoView {
             view! {
                 <p class="t2 text-table! gap-x-4!">
                     {source}
-                    <span class="inl">
-                        <Icon name="workflow"/>
-                        <span>{p.jobs.join(", ")}</span>
-                    </span>
+                    {match &p.file {
+                        Some(file) => view! {
+                            <span class="inl">
+                                <Icon name="file-code"/>
+                                <span>"jobs in " <code class="mono">{file.clone()}</code> ", at the revision that runs"</span>
+                            </span>
+                        }
+                        .into_any(),
+                        None => view! {
+                            <span class="inl">
+                                <Icon name="workflow"/>
+                                <span>{p.jobs.join(", ")}</span>
+                            </span>
+                        }
+                        .into_any(),
+                    }}
                 </p>
             }
         })

@@ -33,24 +33,33 @@ pub fn UnreadCard(data: Signal<TaskPage>) -> impl IntoView {
     let broken = crate::memo::memo(move |_| {
         data.with(|d| {
             let task = &d.task;
-            let problems = match &d.tab {
-                TabData::Plan(found) => found.problems.clone(),
-                _ => Vec::new(),
+            let (path, problems) = match &d.tab {
+                TabData::Plan(found) => (found.path.clone(), found.problems.clone()),
+                _ => (None, Vec::new()),
             };
             let failed = task.jobs.is_empty() && task.status == domain::status::TaskStatus::Failed;
-            failed.then(|| (task.reason.clone(), problems))
+            failed.then(|| (task.reason.clone(), path, problems))
         })
     });
     move || {
-        broken.get().map(|(reason, problems)| {
+        broken.get().map(|(reason, path, problems)| {
             // The sentence repeats the first problem, for lists and messages.
             let reason = reason.filter(|_| problems.is_empty());
+            let (name, what) = match (path, problems.len()) {
+                (Some(path), 1) => (path, "is no plan: one thing is wrong".to_owned()),
+                (Some(path), n @ 2..) => (path, format!("is no plan: {n} things are wrong")),
+                _ => (
+                    "The plan".to_owned(),
+                    "could not be read from its repository".to_owned(),
+                ),
+            };
             view! {
                 <section class="fail fail-plain mt-5" aria-labelledby="why">
                     <div class="fail-head">
                         <h3 id="why">
-                            <b class="font-[680]">"The plan"</b>
-                            " could not be read from its repository"
+                            <b class="font-[680]">{name}</b>
+                            " "
+                            {what}
                         </h3>
                         {reason.map(|why| view! { <p class="w-full text-table text-ink-2">{why}</p> })}
                         {(!problems.is_empty()).then(|| list(problems))}

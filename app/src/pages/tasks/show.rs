@@ -148,16 +148,17 @@ fn Steps(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
             || view! { <p class="text-ink-3 py-8">"This task has no steps yet: its plan is still being read."</p> },
         )
     };
+    // Without jobs there is nothing to look at but why: the document that should have had them.
     let jobless = memo(move |_| data.with(|d| d.task.jobs.is_empty() && d.task.status.ended()));
-    let none = move || match jobless.get() {
-        true => Some(view! { <DocumentTab data/> }.into_any()),
-        false => none().map(IntoAny::into_any),
-    };
-    view! {
-        <div class="work">
-            <Tree data step/>
-            <div class="min-w-0"><PastNote data/> {console} {none}</div>
-        </div>
+    move || match jobless.get() {
+        true => view! { <DocumentTab data/> }.into_any(),
+        false => view! {
+            <div class="work">
+                <Tree data step/>
+                <div class="min-w-0"><PastNote data/> {console} {none}</div>
+            </div>
+        }
+        .into_any(),
     }
 }
 

@@ -307,8 +307,11 @@ impl Plans for PlansService {
         Ok(page(found, limit, |r| r.number))
     }
 
-    async fn validate(&self, viewer: &Viewer, document: String) -> Result<PlanCheck> {
+    async fn validate(&self, viewer: &Viewer, document: String, in_repository: bool) -> Result<PlanCheck> {
         authorize(viewer, Action::Read, Scope::default_project("the plans"))?;
-        Ok(document::check(&document, &self.rules))
+        Ok(match in_repository {
+            true => document::check_file(&document, &self.rules),
+            false => document::check(&document, &self.rules),
+        })
     }
 }

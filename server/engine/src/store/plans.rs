@@ -99,6 +99,8 @@ struct PlanRow {
 #[derive(serde::Deserialize)]
 struct Resolved {
     source: Option<Source>,
+    #[serde(default)]
+    file: Option<String>,
     jobs: Vec<JobHead>,
 }
 
@@ -117,6 +119,7 @@ impl PlanRow {
             enabled: self.enabled,
             revision: self.revision,
             source: resolved.source,
+            file: resolved.file,
             jobs: resolved.jobs.into_iter().map(|j| j.key).collect(),
             created_at: Timestamp(self.created_at),
             saved_at: Timestamp(self.saved_at),

@@ -115,7 +115,7 @@ async fn what_is_wrong_with_a_file_stands_on_the_task_at_its_place(database: Dat
         reason.starts_with(&begins) && reason.ends_with("wrong with it."),
         "{reason}"
     );
-    assert_eq!(failed.jobs.len(), 0);
+    assert_eq!((failed.jobs.len(), failed.revision.as_deref()), (0, Some(bad.as_str())));
     let document = world.engine.ports.tasks.document(&world.ana, task.id).await.unwrap();
     assert_eq!(
         (document.text.as_deref(), document.revision.as_deref()),

@@ -25,6 +25,9 @@ use utoipa::ToSchema;
 struct PlanText {
     /// The YAML text.
     document: String,
+    /// Whether it is the file of a plan that is kept in its repository: it then needs no name and has no source.
+    #[serde(default)]
+    in_repository: bool,
 }
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -95,7 +98,12 @@ async fn create(State(web): Doors, Who(viewer): Who, Sent(plan): Sent<NewPlan>) 
 }
 
 async fn validate(State(web): Doors, Who(viewer): Who, Sent(text): Sent<PlanText>) -> Answer<PlanCheck> {
-    Ok(Json(web.ports.plans.validate(&viewer, text.document).await?))
+    Ok(Json(
+        web.ports
+            .plans
+            .validate(&viewer, text.document, text.in_repository)
+            .await?,
+    ))
 }
 
 async fn show(State(web): Doors, Who(viewer): Who, Id(id): Id<PlanId>) -> Answer<PlanView> {

@@ -65,11 +65,13 @@ type Examined = (Option<Plan>, Option<String>, Vec<Problem>);
 
 fn told((plan, name, errors): Examined) -> PlanCheck {
     let jobs = plan.iter().flat_map(|p| p.jobs.iter().map(|j| j.key.clone())).collect();
+    let file = plan.as_ref().and_then(Plan::unread).map(str::to_owned);
     PlanCheck {
         valid: plan.is_some(),
         errors,
         name,
         jobs,
+        file,
     }
 }
 

@@ -98,6 +98,7 @@ impl Resolver {
             file: Some(Unread {
                 path: path.clone(),
                 revision: Some(revision.to_owned()),
+                build: Some(at.clone()),
                 body,
                 problems,
             }),

@@ -183,19 +183,25 @@ pub struct Unread {
     pub path: String,
     /// The commit at which it was read.
     pub revision: Option<String>,
+    /// What people call that.
+    pub build: Option<String>,
     /// Its text, where there is one.
     pub body: Option<String>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
 
-/// Keeps what was found in a file.
+/// Keeps what was found in a file, and the commit at which, for what is told of the task.
 ///
 /// # Errors
 /// When it is no JSON, which it always is.
 pub fn keep_unread(tx: &mut Tx, id: TaskId, file: &Unread) -> Result<()> {
     let problems = serde_json::to_string(&file.problems).map_err(|e| Error::corrupt("task_files", e))?;
     let mut batch = Batch::default();
+    batch.push(
+        "UPDATE tasks SET revision = COALESCE(revision, $1), build = COALESCE(build, $2) WHERE id = $3",
+        [file.revision.clone().into(), file.build.clone().into(), id.0.into()],
+    );
     batch.push(
         "INSERT INTO task_files (task_id, path, revision, body, problems) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING",
         [
@@ -220,6 +226,7 @@ pub async fn unread(store: &Store, id: TaskId) -> Result<Option<Unread>> {
     row.map(|(path, revision, body, problems)| {
         Ok(Unread {
             path,
+            build: None,
             revision,
             body,
             problems: serde_json::from_str(&problems).map_err(|e| Error::corrupt("task_files", e))?,
