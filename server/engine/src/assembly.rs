@@ -145,6 +145,7 @@ impl Engine {
         let git = Git::open(outgoing.clone(), guard, client.clone(), Patience::default())
             .map_err(|e| StartError::Outgoing(outgoing, e))?;
         let stop = CancellationToken::new();
+        let remotes = Remotes::new(store.clone(), vault.clone());
         let dispatch = Dispatch::new(
             store.clone(),
             steady,
@@ -152,8 +153,8 @@ impl Engine {
             out.clone(),
             settings,
             space.clone(),
+            remotes.clone(),
         );
-        let remotes = Remotes::new(store.clone(), vault.clone());
         let resolver = Resolver::new(
             store.clone(),
             clock.clone(),

@@ -9,6 +9,7 @@ use domain::git::{path_of, place_of};
 use domain::repository::RepositoryView;
 use domain::trigger::Provider;
 use domain::{ProjectId, RepositoryId};
+use protocol::Proof;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -61,6 +62,39 @@ impl Remotes {
             url: url.to_owned(),
             ..remote
         }))
+    }
+
+    /// What proves to the source at a URL who asks, for the agent that checks it out. A secret that cannot be opened, or is
+    /// none for such a URL, proves nothing: the checkout then says what the source says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn proof(&self, url: &str) -> Result<Option<Proof>> {
+        let Some((host, port)) = place_of(url) else {
+            return Ok(None);
+        };
+        let credentials = self.at(url).await?.ok().and_then(|remote| remote.credentials);
+        let scheme = url
+            .split_once("://")
+            .map_or("ssh", |(scheme, _)| scheme)
+            .to_ascii_lowercase();
+        Ok(match (credentials, scheme.as_str()) {
+            (Some(Credentials::Key { private, .. }), "ssh") => Some(Proof::Key {
+                private: private.to_string(),
+            }),
+            (Some(token), "http" | "https") => token.header().map(|(name, value)| {
+                let host = if host.contains(':') {
+                    format!("[{host}]")
+                } else {
+                    host.to_owned()
+                };
+                Proof::Header {
+                    below: format!("{scheme}://{host}:{port}/"),
+                    header: format!("{name}: {}", value.as_str()),
+                }
+            }),
+            _ => None,
+        })
     }
 
     /// A repository, ready to be asked.

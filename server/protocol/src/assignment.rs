@@ -53,6 +53,9 @@ pub struct CheckoutSpec {
     pub submodules: bool,
     /// Whether local paths, `file:` and `http:` are allowed.
     pub allow_local: bool,
+    /// Whether what proves who asks comes in a message of its own ([`crate::ToAgent::Proof`]), before this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proved: bool,
 }
 
 /// One step to run.

@@ -8,6 +8,7 @@ mod digest;
 mod gap;
 mod message;
 mod output;
+mod proof;
 
 pub use assignment::{Assignment, CheckoutSpec, StepSpec};
 pub use digest::{BLOCK, Digest, digest};
@@ -16,6 +17,7 @@ pub use message::{
     AttemptEvent, Exit, Fence, FromAgent, Have, HaveState, RefusalCode, StepEnd, ToAgent, decode, encode,
 };
 pub use output::{FrameError, Mark, OutputFrame};
+pub use proof::Proof;
 
 /// Protocol versions this build speaks, newest first: the present one and the one before, so that server and agents can be
 /// renewed in either order. Version 2 adds registration, load, labels that change, and codes of refusals; each is a message

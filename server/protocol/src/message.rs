@@ -8,7 +8,7 @@ use domain::label::Labels;
 use domain::{AgentId, AttemptId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Assignment, Gap};
+use crate::{Assignment, Gap, Proof};
 
 /// Names one hold on one attempt: a message with another epoch is from the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -248,6 +248,15 @@ pub enum ToAgent {
         /// The same for a program.
         #[serde(default)]
         code: RefusalCode,
+    },
+    /// What proves to the source of an attempt who asks; nothing when there is nothing any more. Sent before its `Assign`, and
+    /// with every greeting while the attempt is being prepared.
+    Proof {
+        /// Which.
+        fence: Fence,
+        /// The proof.
+        #[serde(default)]
+        proof: Option<Proof>,
     },
     /// Run this.
     Assign(Box<Assignment>),

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod audit;
+#[path = "../../engine/tests/outgoing/backend.rs"]
+mod backend;
 mod backup;
 mod browser;
 mod command_line;
@@ -20,6 +22,7 @@ mod live;
 mod matrix;
 mod matrix_table;
 mod paths;
+mod private;
 mod problems;
 mod program;
 mod ranges;

@@ -78,7 +78,12 @@ impl Serving {
 
     /// A server over what another one has left, which dies at these instants; what it says of them is kept.
     pub async fn on(folder: TempDir, token: String, failpoints: &str) -> Self {
-        let serve = ["serve", "--no-agent", "--listen", "127.0.0.1:0"];
+        Self::with(&["--no-agent"], folder, token, failpoints).await
+    }
+
+    /// The same, told more on its command line.
+    pub async fn with(flags: &[&str], folder: TempDir, token: String, failpoints: &str) -> Self {
+        let serve = [&["serve", "--listen", "127.0.0.1:0"], flags].concat();
         let mut serve = caracal(folder.path(), &serve);
         if failpoints.is_empty() {
             serve.stderr(Stdio::null());
@@ -132,6 +137,18 @@ impl Serving {
 
     /// Sends a request with these heads; `None` when the server died over it.
     pub async fn sent(&self, method: &str, path: &str, heads: &str, body: &str) -> Option<(u16, Value)> {
+        let (status, body) = self.answered(method, path, heads, body).await?;
+        Some((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
+    }
+
+    /// The text that stands at a path of the API.
+    pub async fn text(&self, path: &str) -> String {
+        let proof = format!("authorization: Bearer {}\r\n", self.token);
+        let answer = self.answered("GET", &format!("/api/v1{path}"), &proof, "").await;
+        answer.expect("an answer").1
+    }
+
+    async fn answered(&self, method: &str, path: &str, heads: &str, body: &str) -> Option<(u16, String)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{heads}content-length: {}\r\n\r\n{body}",
             self.at,
@@ -143,7 +160,7 @@ impl Serving {
         stream.read_to_string(&mut answer).await.ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+        Some((status, body.to_owned()))
     }
 
     /// What stands at a path of the API.

@@ -1,7 +1,7 @@
 //! The calls of git that the product makes, each as its arguments and its whole environment.
 //!
 //! **Invariant:** whoever runs a call clears the environment first and adds only `env` of the call, `PATH` and `HOME`;
-//! everything that came from people stands behind `--end-of-options`.
+//! what came from people stands behind `--end-of-options`, or is checked digits.
 
 use super::check::{check_ref, check_revision, check_url, is_local};
 
@@ -192,17 +192,11 @@ impl Checkout {
         )
     }
 
-    /// Puts the files of the revision in place, on no branch.
+    /// Puts the files of the revision in place, on no branch. Before 2.44 git takes `--end-of-options` for a path here; the
+    /// revision is hexadecimal digits, and the dashes behind it say that it is no file.
     #[must_use]
     pub fn switch(&self) -> GitCall {
-        self.call(&[
-            "checkout",
-            "--quiet",
-            "--force",
-            "--detach",
-            "--end-of-options",
-            &self.revision,
-        ])
+        self.call(&["checkout", "--quiet", "--force", "--detach", &self.revision, "--"])
     }
 
     /// Tells commit, author and message of what is in place.

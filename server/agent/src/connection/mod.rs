@@ -206,6 +206,7 @@ impl Connection {
                 tracing::warn!(attempt = %assignment.fence.attempt, "Attempt {} is not taken on: the lease has ended", assignment.fence.attempt);
             }
             ToAgent::Assign(assignment) => self.worker.assign(*assignment),
+            ToAgent::Proof { fence, proof } => self.worker.prove(fence, proof),
             ToAgent::Abort { fence } => self.worker.halt(fence, Why::Abort),
             ToAgent::Forget { fence } => self.worker.forget(fence),
             ToAgent::Ack { fence, n } => self.with(fence, |held| held.acknowledge(n)),

@@ -4,6 +4,7 @@
 //! grows no more. After an abort nothing more is told of the steps that did not run.
 
 use super::past::Past;
+use super::proofs::Proofs;
 use super::workspace::Workspaces;
 use crate::clock;
 use crate::executor::{Executor, Session, StepCommand};
@@ -35,6 +36,7 @@ pub(super) struct Attempt {
     pub(super) executor: Option<Arc<dyn Executor>>,
     pub(super) limits: Limits,
     pub(super) workspaces: Arc<Workspaces>,
+    pub(super) proofs: Arc<Proofs>,
     pub(super) deadline: Limit,
     pub(super) workspace: Option<PathBuf>,
     pub(super) session: Option<Box<dyn Session>>,
@@ -53,6 +55,7 @@ pub(super) struct Surroundings {
     pub executor: Option<Arc<dyn Executor>>,
     pub defaults: Limits,
     pub workspaces: Arc<Workspaces>,
+    pub proofs: Arc<Proofs>,
     pub lease: Leased,
 }
 
@@ -100,6 +103,7 @@ impl Attempt {
             executor: around.executor,
             limits,
             workspaces: around.workspaces,
+            proofs: around.proofs,
             deadline,
             workspace: None,
             session: None,

@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** nothing a person wrote reaches git unchecked; when `run` answers, no process of git lives.
 
+use super::proofs::{KeyFile, Proofs};
 use crate::clock;
 use crate::spool::Spool;
 use domain::console::view::Stream;
-use domain::git::{Checkout, Commit, GitCall, check_ref, explain, needs_all, parse_log};
-use protocol::CheckoutSpec;
+use domain::git::{Checkout, Commit, GitCall, Way, check_ref, explain, needs_all, parse_log};
+use protocol::{CheckoutSpec, Fence, Proof};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -17,6 +18,44 @@ use tokio::process::Command;
 
 /// The end of what git says that is kept to explain a failure.
 const TAIL: usize = 16 * 1024;
+
+/// Where what proves who asks comes from.
+pub(super) struct Proved<'a> {
+    pub proofs: &'a Proofs,
+    pub fence: Fence,
+}
+
+impl Proved<'_> {
+    /// How the source is reached; the key's file is there as long as it is held.
+    async fn way(&self, spec: &CheckoutSpec) -> Result<(Way, Option<KeyFile>), String> {
+        let mut way = Way::default();
+        let proof = match spec.proved {
+            true => self.proofs.of(self.fence).await,
+            false => None,
+        };
+        match proof {
+            None => Ok((way, None)),
+            Some(Proof::Header { below, header }) => {
+                way.config.push((format!("http.{below}.extraHeader"), header));
+                Ok((way, None))
+            }
+            Some(Proof::Key { private }) => {
+                let key = self.proofs.key(&private);
+                let key = key.map_err(|e| format!("The key of the source could not be kept: {e}."))?;
+                // `%` begins something in ssh's settings, blanks end it.
+                let path = key.path().display().to_string().replace('%', "%%");
+                for option in [
+                    &format!("IdentityFile=\"{path}\""),
+                    "IdentitiesOnly=yes",
+                    "IdentityAgent=none",
+                ] {
+                    way.ssh.extend(["-o".to_owned(), option.to_owned()]);
+                }
+                Ok((way, Some(key)))
+            }
+        }
+    }
+}
 
 /// What a call of git left behind.
 struct Answer {
@@ -31,25 +70,39 @@ struct Answer {
 /// One sentence: what could not be read, and why.
 pub(super) async fn run(
     spec: &CheckoutSpec,
+    proved: Proved<'_>,
     workspace: &Path,
     spool: &Spool,
     stop: impl Future<Output = ()>,
 ) -> Result<Commit, String> {
     let group = Group::default();
-    let work = steps(spec, workspace, spool, &group);
-    tokio::pin!(work, stop);
+    tokio::pin!(stop);
+    let (way, _key) = tokio::select! {
+        biased;
+        way = proved.way(spec) => way?,
+        () = &mut stop => return Err("The checkout was stopped.".into()),
+    };
+    let work = steps(spec, &way, workspace, spool, &group);
+    tokio::pin!(work);
     tokio::select! {
         biased;
         done = &mut work => return done,
-        () = stop => group.stop(),
+        () = &mut stop => group.stop(),
     }
     // The killed git closes its pipes and is waited for; no other one starts.
     work.await
 }
 
-async fn steps(spec: &CheckoutSpec, workspace: &Path, spool: &Spool, group: &Group) -> Result<Commit, String> {
+async fn steps(
+    spec: &CheckoutSpec,
+    way: &Way,
+    workspace: &Path,
+    spool: &Spool,
+    group: &Group,
+) -> Result<Commit, String> {
     let git = Git {
         spec,
+        way,
         workspace,
         spool,
         group,
@@ -84,6 +137,7 @@ fn refused(why: &str) -> String {
 
 struct Git<'a> {
     spec: &'a CheckoutSpec,
+    way: &'a Way,
     workspace: &'a Path,
     spool: &'a Spool,
     group: &'a Group,
@@ -101,6 +155,7 @@ impl Git<'_> {
 
     /// Runs git. What it prints is the step's output, except an answer that is ours to read.
     async fn call(&self, call: GitCall, ours: bool) -> Result<Answer, String> {
+        let call = call.by(self.way);
         let mut command = Command::new("git");
         command
             .args(&call.args)

@@ -7,6 +7,7 @@ mod attempt;
 mod checkout;
 mod command;
 mod past;
+mod proofs;
 mod setup;
 mod workspace;
 
@@ -17,7 +18,8 @@ use attempt::{Attempt, Surroundings};
 use domain::plan::Limits;
 use domain::status::ExecutorKind;
 use past::Past;
-use protocol::{Assignment, Fence};
+use proofs::Proofs;
+use protocol::{Assignment, Fence, Proof};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +34,7 @@ pub struct Worker {
     executors: Vec<Arc<dyn Executor>>,
     defaults: Limits,
     workspaces: Arc<Workspaces>,
+    proofs: Arc<Proofs>,
     lease: watch::Receiver<Option<Duration>>,
     running: Mutex<Running>,
     tasks: TaskTracker,
@@ -45,7 +48,7 @@ struct Running {
 }
 
 impl Worker {
-    /// A worker whose workspaces lie below `folder`; the first executor is the default. `lease` tells until when steps may
+    /// A worker whose workspaces lie below `folder`, and keys in a folder beside it; the first executor is the default. `lease` tells until when steps may
     /// run, since boot. Blocking.
     ///
     /// # Errors
@@ -58,12 +61,14 @@ impl Worker {
         lease: watch::Receiver<Option<Duration>>,
     ) -> std::io::Result<Self> {
         let tasks = TaskTracker::new();
+        let proofs = Arc::new(Proofs::open(folder.with_file_name("keys"))?);
         let workspaces = Arc::new(Workspaces::open(folder, tasks.clone())?);
         Ok(Self {
             outbox,
             executors,
             defaults,
             workspaces,
+            proofs,
             lease,
             running: Mutex::default(),
             tasks,
@@ -135,6 +140,7 @@ impl Worker {
             executor: self.executor(&assignment).cloned(),
             defaults: self.defaults,
             workspaces: self.workspaces.clone(),
+            proofs: self.proofs.clone(),
             lease: self.lease.clone(),
         };
         let executor = around.executor.clone();
@@ -184,6 +190,14 @@ impl Worker {
         let mut running = self.lock();
         running.halts.remove(&fence);
         running.slots.remove(&slot);
+        drop(running);
+        self.proofs.forget(fence);
+    }
+
+    /// Takes what proves to an attempt's source who asks: of one that runs, or is given next.
+    pub fn prove(&self, fence: Fence, proof: Option<Proof>) {
+        let running = self.lock().halts.keys().copied().collect();
+        self.proofs.take(fence, proof, &running);
     }
 
     /// Ends an attempt; one that is not running is let be.

@@ -109,7 +109,11 @@ impl Attempt {
         };
         let mut cut = None;
         let stop = async { cut = Some(self.cut(limit).await) };
-        let done = checkout::run(spec, workspace, &self.held.spool, stop).await;
+        let proof = checkout::Proved {
+            proofs: &self.proofs,
+            fence: self.held.fence,
+        };
+        let done = checkout::run(spec, proof, workspace, &self.held.spool, stop).await;
         match (done, cut) {
             (_, Some(cut)) => cut.exit(),
             (Ok(commit), None) => {

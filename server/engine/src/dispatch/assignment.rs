@@ -3,13 +3,14 @@
 //! **Invariant:** our own variables win over the plan's, and a step's condition is decided here, once, for its agent.
 
 use super::Settings;
+use crate::remotes::Remotes;
 use crate::store::{Error, Result, Store, on};
 use domain::label::{Condition, Labels};
 use domain::lifecycle::Fence;
 use domain::plan::{Job, Plan};
 use domain::status::StepKind;
 use domain::{JobId, StepId, TaskId};
-use protocol::{Assignment, CheckoutSpec, StepSpec};
+use protocol::{Assignment, CheckoutSpec, Proof, StepSpec, ToAgent};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 
@@ -40,8 +41,32 @@ struct Step {
     name: String,
 }
 
+/// An assignment and what goes before it.
+pub(super) struct Given {
+    pub assignment: Assignment,
+    /// What proves to its source who asks.
+    pub proof: Option<Proof>,
+}
+
+impl Given {
+    /// What is sent of it, in order.
+    pub(super) fn messages(self, fence: Fence) -> impl Iterator<Item = ToAgent> {
+        let proves = self.assignment.checkout.as_ref().is_some_and(|c| c.proved);
+        let proves = proves.then(|| self.proves(fence));
+        proves.into_iter().chain([ToAgent::Assign(Box::new(self.assignment))])
+    }
+
+    /// What proves who asks, as it is sent.
+    pub(super) fn proves(&self, fence: Fence) -> ToAgent {
+        ToAgent::Proof {
+            fence: super::translate::fence(fence),
+            proof: self.proof.clone(),
+        }
+    }
+}
+
 /// Reads it; `None` when the attempt is no longer held by this fence.
-pub(super) async fn read(store: &Store, settings: &Settings, fence: Fence) -> Result<Option<Assignment>> {
+pub(super) async fn read(store: &Store, remotes: &Remotes, settings: &Settings, fence: Fence) -> Result<Option<Given>> {
     let sql = "SELECT j.task_id, j.id AS job_id, a.number, j.key AS job_key, j.spec, d.resolved, p.name AS plan, t.revision, \
                t.branch, t.build, t.cause_kind, t.parameters, g.name AS agent, g.labels_reported, g.labels_set \
                FROM attempts a JOIN jobs j ON j.id = a.job_id JOIN tasks t ON t.id = j.task_id \
@@ -53,7 +78,14 @@ pub(super) async fn read(store: &Store, settings: &Settings, fence: Fence) -> Re
         sqlx::query_as(sql).bind(fence.attempt.0).bind(fence.epoch).fetch_optional(&mut *p).await?,
         sqlx::query_as(steps_sql).bind(fence.attempt.0).fetch_all(p).await?,
     ));
-    row.map(|r| build(r, steps, settings, fence)).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let mut assignment = build(row, steps, settings, fence)?;
+    let mut proof = None;
+    if let Some(checkout) = &mut assignment.checkout {
+        proof = remotes.proof(&checkout.url).await?;
+        checkout.proved = proof.is_some();
+    }
+    Ok(Some(Given { assignment, proof }))
 }
 
 fn build(r: Row, steps: Vec<Step>, settings: &Settings, fence: Fence) -> Result<Assignment> {
@@ -70,6 +102,7 @@ fn build(r: Row, steps: Vec<Step>, settings: &Settings, fence: Fence) -> Result<
         revision: r.revision.clone().unwrap_or_default(),
         submodules: s.submodules,
         allow_local: settings.allow_local,
+        proved: false,
     });
     let steps = steps
         .into_iter()

@@ -3,7 +3,8 @@
 //! **Invariant:** after a hello, server and agent agree on every attempt: held by both, handed out anew, forgotten by the
 //! agent, or lost.
 
-use super::{Dispatch, assignment, translate};
+use super::assignment::{self, Given};
+use super::{Dispatch, translate};
 use crate::queue::apply;
 use crate::scheduler::place_waiting;
 use crate::store::agents::{self, HeldAttempt};
@@ -155,6 +156,12 @@ impl Dispatch {
                         fence: translate::fence(fence),
                         offset,
                     });
+                    // Set-up that was cut short is done again, and no agent keeps what proves who asks.
+                    if matches!(row.status.as_str(), "assigned" | "preparing")
+                        && let Some(given) = self.given(fence).await?
+                    {
+                        first.push(given.proves(fence));
+                    }
                     if row.desired == "abort" {
                         first.push(ToAgent::Abort {
                             fence: translate::fence(fence),
@@ -162,9 +169,9 @@ impl Dispatch {
                     }
                 }
                 Verdict::Again => {
-                    if let Some(a) = assignment::read(&self.store, &self.settings, fence).await? {
+                    if let Some(given) = self.given(fence).await? {
                         self.live.begin(fence, agent, self.clock.elapsed());
-                        first.push(ToAgent::Assign(Box::new(a)));
+                        first.extend(given.messages(fence));
                     }
                 }
                 // The agent is here and does not have it: there is nobody to tell but those who follow its console.
@@ -177,6 +184,10 @@ impl Dispatch {
         }
         self.out.send(effects);
         Ok(Agreed { session, first })
+    }
+
+    async fn given(&self, fence: Fence) -> Result<Option<Given>> {
+        assignment::read(&self.store, &self.remotes, &self.settings, fence).await
     }
 
     /// Bytes stored of an attempt.

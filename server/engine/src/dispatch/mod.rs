@@ -26,6 +26,7 @@ use crate::clock::{SharedClock, Steady};
 use crate::console::Consoles;
 use crate::outgoing::address::Range;
 use crate::queue::Outward;
+use crate::remotes::Remotes;
 use crate::scheduler::{Terms, place_waiting};
 use crate::space::Space;
 use crate::store::Store;
@@ -90,6 +91,7 @@ pub struct Dispatch {
     live: Arc<Live>,
     steady: Arc<Steady>,
     space: Arc<Space>,
+    remotes: Remotes,
 }
 
 impl Dispatch {
@@ -102,6 +104,7 @@ impl Dispatch {
         out: Outward,
         settings: Settings,
         space: Arc<Space>,
+        remotes: Remotes,
     ) -> Self {
         Self {
             store,
@@ -112,6 +115,7 @@ impl Dispatch {
             live: Arc::default(),
             steady: clock,
             space,
+            remotes,
         }
     }
 
@@ -219,11 +223,13 @@ impl Dispatch {
     /// Reads the whole assignment and sends it. When it cannot be read, the lease ends it; when the agent is not
     /// connected, its next hello gets it.
     async fn assign(&self, agent: AgentId, fence: domain::lifecycle::Fence) {
-        match assignment::read(&self.store, &self.settings, fence).await {
-            Ok(Some(a)) => {
+        match assignment::read(&self.store, &self.remotes, &self.settings, fence).await {
+            Ok(Some(given)) => {
                 failpoint::reached("server.assigned");
                 self.live.begin(fence, agent, self.clock.elapsed());
-                self.tell(agent, ToAgent::Assign(Box::new(a)));
+                for message in given.messages(fence) {
+                    self.tell(agent, message);
+                }
             }
             Ok(None) => {}
             Err(e) => {

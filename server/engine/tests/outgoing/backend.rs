@@ -1,6 +1,5 @@
 //! `git http-backend` behind a small HTTP server.
 
-use crate::support::head;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -47,6 +46,18 @@ impl Backend {
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
+}
+
+/// Reads a request to the end of its head.
+pub async fn head(tcp: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        match tcp.read_u8().await {
+            Ok(byte) => read.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&read).into_owned()
 }
 
 async fn answer(mut tcp: TcpStream, serving: Serving, kept: Arc<Mutex<Vec<String>>>) {

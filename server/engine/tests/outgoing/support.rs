@@ -56,17 +56,7 @@ impl Said {
     }
 }
 
-/// Reads a request to the end of its head.
-pub async fn head(tcp: &mut TcpStream) -> String {
-    let mut read = Vec::new();
-    while !read.ends_with(b"\r\n\r\n") {
-        match tcp.read_u8().await {
-            Ok(byte) => read.push(byte),
-            Err(_) => break,
-        }
-    }
-    String::from_utf8_lossy(&read).into_owned()
-}
+pub use crate::backend::head;
 
 pub fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())

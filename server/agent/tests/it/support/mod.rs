@@ -142,6 +142,7 @@ pub fn checkout(attempt: i64, url: &str, branch: Option<&str>, revision: &str, s
         revision: revision.into(),
         submodules: false,
         allow_local: true,
+        proved: false,
     });
     a
 }

@@ -43,7 +43,8 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// The header of HTTP that they make.
-    pub(super) fn header(&self) -> Option<(&'static str, Zeroizing<String>)> {
+    #[must_use]
+    pub fn header(&self) -> Option<(&'static str, Zeroizing<String>)> {
         let Self::Token { user, secret } = self else {
             return None;
         };
