@@ -118,3 +118,46 @@ async fn a_delivery_that_was_not_answered_is_sent_again_and_starts_nothing_twice
     assert_eq!(items(&tasks).len(), 1);
     assert_eq!(tasks["items"][0]["id"], answer["firings"][0]["tasks"][0]);
 }
+
+#[tokio::test]
+async fn a_plan_that_was_read_as_the_server_died_is_read_again_and_runs_once() {
+    let serving = Serving::start().await;
+    let source = serving.folder.path().join("app");
+    std::fs::create_dir(&source).unwrap();
+    git(&source, &["init", "--quiet", "--initial-branch=main"]);
+    std::fs::write(
+        source.join(".caracal.yml"),
+        "jobs: { a: { steps: [{ run: 'true' }] }, b: { steps: [{ run: 'true' }] } }",
+    )
+    .unwrap();
+    commit(&source, "one");
+    let document = format!(
+        "name: app\nsource: {{ git: {} }}\nfile: .caracal.yml\n",
+        source.display()
+    );
+    let plan = made(&serving, "/plans", json!({ "document": document })).await["id"].clone();
+    let serving = again(serving, "server.resolved=kill").await;
+    // It may die over the answer: the task is there all the same, or it is not and nothing of it is.
+    let body = json!({}).to_string();
+    let heads = format!(
+        "authorization: Bearer {}\r\ncontent-type: application/json\r\n",
+        serving.token
+    );
+    serving
+        .sent("POST", &format!("/api/v1/plans/{plan}/tasks"), &heads, &body)
+        .await;
+    let serving = died(serving, "server.resolved").await;
+    let tasks = serving
+        .until("/tasks", |t| {
+            items(t).iter().any(|t| !t["jobs"].as_array().unwrap().is_empty())
+        })
+        .await;
+    assert_eq!(items(&tasks).len(), 1, "{tasks}");
+    let jobs: Vec<_> = tasks["items"][0]["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|j| j["name"].clone())
+        .collect();
+    assert_eq!(jobs, ["a", "b"]);
+}
