@@ -10,6 +10,7 @@ mod audit;
 mod backend;
 mod backup;
 mod browser;
+mod clocks;
 mod command_line;
 mod forks;
 mod hooks;

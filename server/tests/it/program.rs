@@ -83,12 +83,17 @@ impl Serving {
 
     /// The same, told more on its command line.
     pub async fn with(flags: &[&str], folder: TempDir, token: String, failpoints: &str) -> Self {
-        let serve = [&["serve", "--listen", "127.0.0.1:0"], flags].concat();
-        let mut serve = caracal(folder.path(), &serve);
+        let mut serve = caracal(folder.path(), &[&["serve", "--listen", "127.0.0.1:0"], flags].concat());
         if failpoints.is_empty() {
             serve.stderr(Stdio::null());
         }
-        let mut child = serve.env("CARACAL_FAILPOINTS", failpoints).spawn().unwrap();
+        serve.env("CARACAL_FAILPOINTS", failpoints);
+        Self::of(serve, folder, token).await
+    }
+
+    /// The server that a command is.
+    pub async fn of(mut serve: Command, folder: TempDir, token: String) -> Self {
+        let mut child = serve.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(STUCK, lines.next_line())
             .await

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 /// The longest sleep: a clock that is set is noticed within it.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(10);
 /// The sleep after a failure, or while there is no room.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Between two looks for what is old.

@@ -9,13 +9,17 @@ use domain::repository::{NewRepository, PutRepository};
 use domain::secret::SecretValue;
 use domain::trigger::{FiringView, HealthState, Kind, NewTrigger, Provider, TriggerView, Verdict};
 use engine::clock::Clock as _;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 on_both!(
     a_push_is_found_once_with_its_message_and_paths,
     each_commit_is_told_in_order_where_that_is_wanted,
     a_dead_remote_is_said_since_when_and_holds_up_nobody,
+    one_hung_remote_among_five_hundred_delays_none_of_the_others,
     a_page_is_found_changed_once,
     a_repository_is_tested_polled_and_kept_while_it_is_used,
 );
@@ -28,18 +32,25 @@ async fn plan(world: &World, source: &str) -> PlanId {
         .await
 }
 
-async fn poll(world: &World, name: &str, plan: PlanId, config: Value, rules: &[&str]) -> TriggerId {
-    let wish = NewTrigger {
+fn wish(name: &str, plan: PlanId, config: Value) -> NewTrigger {
+    NewTrigger {
         name: name.into(),
         kind: Kind::Poll,
         plan_id: plan,
         enabled: None,
         config,
-        rules: rules.iter().map(|r| (*r).to_owned()).collect(),
+        rules: vec![],
         parameters: Default::default(),
         branch: None,
         revision: None,
         priority: None,
+    }
+}
+
+async fn poll(world: &World, name: &str, plan: PlanId, config: Value, rules: &[&str]) -> TriggerId {
+    let wish = NewTrigger {
+        rules: rules.iter().map(|r| (*r).to_owned()).collect(),
+        ..wish(name, plan, config)
     };
     let id = world
         .engine
@@ -197,23 +208,11 @@ async fn a_dead_remote_is_said_since_when_and_holds_up_nobody(database: Database
     // A server that takes the connection and says nothing.
     let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/a/b.git", hung.local_addr().unwrap());
-    let wish = |name: &str, url: &str| NewTrigger {
-        name: name.into(),
-        kind: Kind::Poll,
-        plan_id: plan,
-        enabled: None,
-        config: json!({ "git": url }),
-        rules: vec![],
-        parameters: Default::default(),
-        branch: None,
-        revision: None,
-        priority: None,
-    };
     let stuck = world
         .engine
         .ports
         .triggers
-        .create(&world.ana, wish("stuck", &url))
+        .create(&world.ana, wish("stuck", plan, json!({ "git": url })))
         .await
         .unwrap()
         .trigger
@@ -239,13 +238,85 @@ async fn a_dead_remote_is_said_since_when_and_holds_up_nobody(database: Database
     assert!(unwell >= 1);
 }
 
+/// Answers every request with the same page; how often each path was asked for.
+async fn pages(listener: tokio::net::TcpListener, asked: Arc<Mutex<HashMap<String, usize>>>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let asked = asked.clone();
+        tokio::spawn(async move {
+            let mut head = [0u8; 4_096];
+            let n = stream.read(&mut head).await.unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..n]).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            *asked.lock().unwrap().entry(path).or_default() += 1;
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsame";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        });
+    }
+}
+
+async fn one_hung_remote_among_five_hundred_delays_none_of_the_others(database: Database) {
+    const OTHERS: usize = 499;
+    let world = World::on(database).await;
+    let plan = world.plan("name: app\nsteps: [{run: 'true'}]\n").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let server = tokio::spawn(pages(listener, asked.clone()));
+    // Another host: it takes the connection and says nothing.
+    let hung = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let stuck = wish(
+        "stuck",
+        plan,
+        json!({ "git": format!("http://{}/a/b.git", hung.local_addr().unwrap()) }),
+    );
+    let triggers = &world.engine.ports.triggers;
+    let stuck = triggers.create(&world.ana, stuck).await.unwrap().trigger.id;
+    let connection = hung.accept().await.unwrap();
+    let made = (0..OTHERS).map(|n| {
+        let config = json!({ "url": format!("http://{at}/page/{n}") });
+        triggers.create(&world.ana, wish(&format!("page-{n}"), plan, config))
+    });
+    // As many at once as people would.
+    let made: Vec<_> = futures::stream::iter(made).buffer_unordered(4).collect().await;
+    for one in made {
+        one.unwrap();
+    }
+    for round in 1..=3 {
+        let done = || {
+            let asked = asked.lock().unwrap();
+            asked.len() == OTHERS && asked.values().all(|times| *times >= round)
+        };
+        for _ in 0..3_000 {
+            world.engine.triggers.wake();
+            if done() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let asked = asked.lock().unwrap();
+        let behind = asked.values().filter(|times| **times < round).count() + OTHERS - asked.len();
+        assert_eq!(behind, 0, "are behind in round {round}");
+        drop(asked);
+        world.clock.advance(66_001);
+    }
+    assert_eq!(
+        view(&world, stuck).await.health.state,
+        HealthState::Waiting,
+        "it hangs still"
+    );
+    drop(connection);
+    server.abort();
+}
+
 async fn a_page_is_found_changed_once(database: Database) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::on(database).await;
     let plan = world.plan("name: app\nsteps: [{run: 'true'}]\n").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/releases.json", listener.local_addr().unwrap());
-    let body = std::sync::Arc::new(std::sync::Mutex::new(String::from(r#"{"v":"1","n":1}"#)));
+    let body = Arc::new(Mutex::new(String::from(r#"{"v":"1","n":1}"#)));
     let served = body.clone();
     let server = tokio::spawn(async move {
         loop {
