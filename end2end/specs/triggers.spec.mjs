@@ -1,7 +1,9 @@
 // Triggers: what each does and did, why nothing was started, and what one can do with it; live and without a script.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { Webhook } from 'standardwebhooks';
 import { deliver, makeTrigger, push } from '../harness/hooks.mjs';
 import { Repository } from '../harness/repository.mjs';
 import { until } from '../harness/until.mjs';
@@ -211,4 +213,28 @@ test('a delivery changes list, trigger and firings before one\'s eyes, and an op
   await one.getByRole('link', { name: `watched #${task} passed` }).waitFor();
   await one.getByText('It waits for its first delivery.').waitFor({ state: 'detached' });
   await all.getByRole('link', { name: `watched #${task} passed` }).waitFor();
+});
+
+test('what another implementation of Standard Webhooks signs is believed, and only while it is fresh and whole', async () => {
+  const plan = await the.api.makePlan('name: signed-elsewhere\nsteps: [{ run: echo hello }]\n');
+  const key = `whsec_${Buffer.from('twenty-four bytes, or so').toString('base64')}`;
+  const config = { provider: 'generic', signing: 'standard', secret: key };
+  const trigger = await the.api.post('/triggers', { name: 'signed-elsewhere', kind: 'webhook', plan_id: plan.id, config });
+  const signer = new Webhook(key);
+  const send = async ({ at = new Date(), body = JSON.stringify({ event: 'built' }), altered = body, by = signer } = {}) => {
+    const id = `msg_${randomUUID()}`;
+    const headers = {
+      'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': by.sign(id, at, body),
+    };
+    return fetch(the.server.url + new URL(trigger.url).pathname, { method: 'POST', headers, body: altered });
+  };
+  const taken = await send();
+  assert.equal(taken.status, 202);
+  assert.equal((await taken.json()).firings[0].verdict, 'started');
+  const unknown = await fetch(`${the.server.url}/hooks/nobody`, { method: 'POST', body: '{}' });
+  const refused = [
+    { altered: JSON.stringify({ event: 'other' }) }, { at: new Date(Date.now() - 3_600_000) }, { by: new Webhook(`whsec_${Buffer.from('another').toString('base64')}`) },
+  ];
+  for (const what of refused) assert.equal((await send(what)).status, unknown.status, JSON.stringify(what));
 });
