@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** each jump is proved by what the program itself says of the time.
 
-use crate::program::{Serving, caracal};
+use crate::program::{Serving, caracal, prepared};
 use domain::Timestamp;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -62,14 +62,9 @@ impl Clock {
 
 async fn cron(serving: &Serving, name: &str, config: Value) -> i64 {
     let document = format!("name: {name}\nsteps: [{{ run: 'true' }}]\n");
-    let (status, plan) = serving
-        .call("POST", "/plans", Some(json!({ "document": document })))
-        .await;
-    assert_eq!(status, 201, "{plan}");
+    let plan = serving.made("/plans", json!({ "document": document })).await;
     let wish = json!({ "name": name, "kind": "cron", "plan_id": plan["id"], "config": config });
-    let (status, made) = serving.call("POST", "/triggers", Some(wish)).await;
-    assert_eq!(status, 201, "{made}");
-    made["id"].as_i64().unwrap()
+    serving.made("/triggers", wish).await["id"].as_i64().unwrap()
 }
 
 /// For when it has fired, newest first.
@@ -89,14 +84,7 @@ async fn fired(serving: &Serving, id: i64, instant: &str) -> Vec<String> {
 async fn crons_fire_once_an_instant_whatever_the_clock_does() {
     // Berlin sets its clocks back at 01:00 UTC that night: 02:30 comes twice.
     let clock = Clock::at("2026-10-25T00:29:57Z");
-    let Serving {
-        folder,
-        token,
-        mut child,
-        ..
-    } = Serving::start().await;
-    child.start_kill().unwrap();
-    child.wait().await.unwrap();
+    let (folder, token) = prepared().await;
     let serving = clock.serve(folder, token).await;
     let berlin = cron(
         &serving,

@@ -2,13 +2,12 @@
 //!
 //! **Invariant:** each test proves that the server died at the instant it is about.
 
-use crate::program::{Serving, done};
+use crate::program::{Serving, done, git};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Command;
 
 /// Kills the server, and starts another over its folder that dies at these instants.
 async fn again(mut serving: Serving, failpoints: &str) -> Serving {
@@ -24,27 +23,6 @@ async fn died(serving: Serving, instant: &str) -> Serving {
     assert_eq!(ended.status.signal(), Some(9), "{said}");
     assert!(said.contains(&format!("failpoint {instant} reached")), "{said}");
     Serving::on(serving.folder, serving.token, "").await
-}
-
-async fn made(serving: &Serving, path: &str, body: Value) -> Value {
-    let (status, answer) = serving.call("POST", path, Some(body)).await;
-    assert_eq!(status, 201, "{answer}");
-    answer
-}
-
-fn git(folder: &Path, args: &[&str]) {
-    let who = ["-c", "user.name=Mei", "-c", "user.email=mei@example.org"];
-    let out = Command::new("git")
-        .args(who)
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        out.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&out.stderr)
-    );
 }
 
 fn commit(folder: &Path, text: &str) {
@@ -68,9 +46,9 @@ async fn what_a_poll_has_found_is_found_again_by_the_next_server_and_started_onc
         "name: app\nsource: {{ git: {} }}\nsteps: [{{ run: 'true' }}]\n",
         source.display()
     );
-    let plan = made(&serving, "/plans", json!({ "document": document })).await["id"].clone();
+    let plan = serving.made("/plans", json!({ "document": document })).await["id"].clone();
     let wish = json!({ "name": "push", "kind": "poll", "plan_id": plan, "config": { "git": source, "every": "1s" } });
-    let id = made(&serving, "/triggers", wish).await["id"].clone();
+    let id = serving.made("/triggers", wish).await["id"].clone();
     let path = format!("/triggers/{id}");
     serving.until(&path, |t| t["health"]["state"] == "well").await;
 
@@ -93,10 +71,10 @@ async fn what_a_poll_has_found_is_found_again_by_the_next_server_and_started_onc
 async fn a_delivery_that_was_not_answered_is_sent_again_and_starts_nothing_twice() {
     let serving = Serving::start().await;
     let plan = json!({ "document": "name: app\nsteps: [{ run: 'true' }]\n" });
-    let plan = made(&serving, "/plans", plan).await["id"].clone();
+    let plan = serving.made("/plans", plan).await["id"].clone();
     let config = json!({ "provider": "gitea", "secret": "hunter2hunter2" });
     let wish = json!({ "name": "push", "kind": "webhook", "plan_id": plan, "config": config });
-    let url = made(&serving, "/triggers", wish).await["url"]
+    let url = serving.made("/triggers", wish).await["url"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -135,7 +113,7 @@ async fn a_plan_that_was_read_as_the_server_died_is_read_again_and_runs_once() {
         "name: app\nsource: {{ git: {} }}\nfile: .caracal.yml\n",
         source.display()
     );
-    let plan = made(&serving, "/plans", json!({ "document": document })).await["id"].clone();
+    let plan = serving.made("/plans", json!({ "document": document })).await["id"].clone();
     let serving = again(serving, "server.resolved=kill").await;
     // It may die over the answer: the task is there all the same, or it is not and nothing of it is.
     let body = json!({}).to_string();

@@ -2,11 +2,10 @@
 //! nobody else gets to see and no agent keeps.
 
 use crate::backend::{Backend, Serving as Git};
-use crate::program::{Serving, done};
+use crate::program::{Serving, done, git, prepared};
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Command;
 
 /// `mei:canary-of-the-source`, as HTTP has it (RFC 7617).
 const CANARY: [&str; 2] = ["canary-of-the-source", "bWVpOmNhbmFyeS1vZi10aGUtc291cmNl"];
@@ -15,29 +14,11 @@ const FLAGS: [&str; 4] = ["--executor", "process", "--slots", "1"];
 /// A step that shows all that it can see of itself and its source.
 const FILE: &str = "steps:\n  - run: |\n      env; cat .git/config; git config --list || true; ls -a\n      echo it is there: $(cat file)\n";
 
-fn git(folder: &Path, args: &[&str]) {
-    let who = [
-        "-c",
-        "user.name=Mei",
-        "-c",
-        "user.email=mei@example.org",
-        "-c",
-        "init.defaultBranch=main",
-    ];
-    let out = Command::new("git")
-        .args(who)
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-}
-
 /// A server that asks for the password, with one repository of one commit.
 async fn source(root: &Path) -> Backend {
     let path = root.join("app.git");
     std::fs::create_dir_all(&path).unwrap();
-    git(&path, &["init", "--quiet"]);
+    git(&path, &["init", "--quiet", "--initial-branch=main"]);
     std::fs::write(path.join(".caracal.yml"), FILE).unwrap();
     std::fs::write(path.join("file"), "as it was committed").unwrap();
     git(&path, &["add", "."]);
@@ -48,12 +29,6 @@ async fn source(root: &Path) -> Backend {
         moved: None,
     })
     .await
-}
-
-async fn made(serving: &Serving, path: &str, body: Value) -> Value {
-    let (status, answer) = serving.call("POST", path, Some(body)).await;
-    assert_eq!(status, 201, "{answer}");
-    answer
 }
 
 /// Files below a folder in which one of the canaries stands.
@@ -76,7 +51,7 @@ fn told(folder: &Path) -> Vec<String> {
 
 async fn plan(serving: &Serving, url: &str) -> Value {
     let document = format!("name: app\nsource: {{ git: \"{url}\" }}\nfile: .caracal.yml\n");
-    made(serving, "/plans", json!({ "document": document })).await["id"].clone()
+    serving.made("/plans", json!({ "document": document })).await["id"].clone()
 }
 
 #[tokio::test]
@@ -84,19 +59,12 @@ async fn a_private_source_is_read_and_checked_out_and_its_password_is_nowhere_el
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path()).await;
     let url = source.url("/app.git");
-    let Serving {
-        folder,
-        token,
-        mut child,
-        ..
-    } = Serving::start().await;
-    child.start_kill().unwrap();
-    child.wait().await.unwrap();
+    let (folder, token) = prepared().await;
     let serving = Serving::with(&FLAGS, folder, token, "").await;
     let plan = plan(&serving, &url).await;
 
     // Nothing opens it yet.
-    let first = made(&serving, &format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
+    let first = serving.made(&format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
     let shut = serving
         .until(&format!("/tasks/{first}"), |t| t["finished_at"].is_string())
         .await;
@@ -109,8 +77,8 @@ async fn a_private_source_is_read_and_checked_out_and_its_password_is_nowhere_el
     );
 
     let wish = json!({ "name": "app", "url": url, "secret": format!("mei:{}", CANARY[0]) });
-    made(&serving, "/repositories", wish).await;
-    let second = made(&serving, &format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
+    serving.made("/repositories", wish).await;
+    let second = serving.made(&format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
     let done = serving
         .until(&format!("/tasks/{second}"), |t| t["finished_at"].is_string())
         .await;
@@ -129,19 +97,12 @@ async fn an_agent_that_was_killed_before_the_checkout_gets_it_anew() {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path()).await;
     let url = source.url("/app.git");
-    let Serving {
-        folder,
-        token,
-        mut child,
-        ..
-    } = Serving::start().await;
-    child.start_kill().unwrap();
-    child.wait().await.unwrap();
+    let (folder, token) = prepared().await;
     let serving = Serving::with(&FLAGS, folder, token, "agent.taken=kill").await;
     let wish = json!({ "name": "app", "url": url, "secret": format!("mei:{}", CANARY[0]) });
-    made(&serving, "/repositories", wish).await;
+    serving.made("/repositories", wish).await;
     let plan = plan(&serving, &url).await;
-    let task = made(&serving, &format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
+    let task = serving.made(&format!("/plans/{plan}/tasks"), json!({})).await["id"].clone();
     let ended = done(serving.child).await;
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.signal(), Some(9), "{said}");

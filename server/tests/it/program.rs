@@ -49,6 +49,49 @@ pub async fn signal(child: &Child, name: &str) {
     );
 }
 
+/// A data folder with a person who may do all, and a token of theirs.
+pub async fn prepared() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["user", "add", "ana", "--role", "admin", "--password-stdin"];
+    let mut adding = caracal(folder.path(), &add).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = adding.stdin.take().unwrap();
+    stdin.write_all(b"correct horse\n").await.unwrap();
+    drop(stdin);
+    assert!(done(adding).await.status.success());
+    let token = said(folder.path(), &["token", "create", "--user", "ana"]).await;
+    (folder, token)
+}
+
+/// What a command over a data folder prints.
+async fn said(folder: &Path, args: &[&str]) -> String {
+    let out = done(caracal(folder, args).spawn().unwrap()).await;
+    assert!(
+        out.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Runs git in a folder.
+pub fn git(folder: &Path, args: &[&str]) {
+    let who = [
+        "-c",
+        "user.name=Mei",
+        "-c",
+        "user.email=mei@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ];
+    let mut git = std::process::Command::new("git");
+    let out = git.args(who).args(args).current_dir(folder).output().unwrap();
+    assert!(
+        out.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
 /// A running server.
 pub struct Serving {
     pub folder: TempDir,
@@ -60,20 +103,8 @@ pub struct Serving {
 impl Serving {
     /// A server with a person who may do all.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let add = ["user", "add", "ana", "--role", "admin", "--password-stdin"];
-        let mut adding = caracal(folder.path(), &add).stdin(Stdio::piped()).spawn().unwrap();
-        adding
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(b"correct horse\n")
-            .await
-            .unwrap();
-        assert!(done(adding).await.status.success());
-        let mut me = Self::on(folder, String::new(), "").await;
-        me.token = me.said(&["token", "create", "--user", "ana"]).await;
-        me
+        let (folder, token) = prepared().await;
+        Self::on(folder, token, "").await
     }
 
     /// A server over what another one has left, which dies at these instants; what it says of them is kept.
@@ -119,13 +150,14 @@ impl Serving {
 
     /// What a command beside the server prints.
     pub async fn said(&self, args: &[&str]) -> String {
-        let out = done(caracal(self.folder.path(), args).spawn().unwrap()).await;
-        assert!(
-            out.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-        String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
+        said(self.folder.path(), args).await
+    }
+
+    /// Makes something over the API; what came of it.
+    pub async fn made(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call("POST", path, Some(body)).await;
+        assert_eq!(status, 201, "{path}: {answer}");
+        answer
     }
 
     /// A call of the API.

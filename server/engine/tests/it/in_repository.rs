@@ -2,7 +2,6 @@
 
 use crate::support::{Database, Repository, World, on_both};
 use domain::status::TaskStatus;
-use domain::task::{CauseKind, RunPlan, TaskView};
 use domain::{PlanId, Problem};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -17,20 +16,6 @@ on_both!(
 async fn plan(world: &World, url: &str) -> PlanId {
     let text = format!("name: kept\nsource: {{ git: \"{url}\", branch: main }}\nfile: .caracal.yml\n");
     world.plan(&text).await
-}
-
-async fn run_at(world: &World, plan: PlanId, revision: &str) -> TaskView {
-    let wish = RunPlan {
-        revision: Some(revision.to_owned()),
-        ..RunPlan::default()
-    };
-    world
-        .engine
-        .ports
-        .tasks
-        .run(&world.ana, plan, wish, CauseKind::Api)
-        .await
-        .unwrap()
 }
 
 async fn a_task_runs_the_file_of_its_own_revision(database: Database) {
@@ -49,7 +34,7 @@ async fn a_task_runs_the_file_of_its_own_revision(database: Database) {
     let id = plan(&world, repository.url()).await;
     let mut agent = world.agent(2, &[]).await;
 
-    let waits = run_at(&world, id, &one).await;
+    let waits = world.run_at(id, &one).await;
     let old = agent.assignment().await;
     assert_eq!(
         (old.task, old.checkout.as_ref().unwrap().revision.as_str()),

@@ -4,7 +4,6 @@ use crate::support::{Database, World, on_both};
 use domain::health::Health;
 use domain::repository::{NewRepository, RepositoryView};
 use domain::secret::SecretValue;
-use domain::task::{CauseKind, RunPlan};
 use domain::trigger::Provider;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -97,18 +96,7 @@ async fn run(world: &World, source: &str) -> domain::TaskId {
     let name = format!("p{}", source.len());
     let document = format!("name: {name}\nsource: {{ git: '{source}' }}\nsteps: [{{run: 'true'}}]\n");
     let plan = world.plan(&document).await;
-    let wish = RunPlan {
-        revision: Some(SHA.into()),
-        ..RunPlan::default()
-    };
-    world
-        .engine
-        .ports
-        .tasks
-        .run(&world.ana, plan, wish, CauseKind::Api)
-        .await
-        .unwrap()
-        .id
+    world.run_at(plan, SHA).await.id
 }
 
 async fn a_forge_is_told_how_a_commit_fares_in_order_and_again_after_trouble(database: Database) {

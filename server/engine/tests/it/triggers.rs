@@ -297,15 +297,7 @@ async fn several_plans_at_one_revision_start_one_task(database: Database) {
             branch: Some("release".into()),
             ..RunPlan::default()
         };
-        let id = world
-            .engine
-            .ports
-            .tasks
-            .run(&world.ana, plan, wish, CauseKind::Api)
-            .await
-            .unwrap()
-            .id;
-        abort(&world, id).await;
+        abort(&world, world.run_as(plan, wish).await.id).await;
     };
     run(a, '1').await;
     run(b, '2').await;

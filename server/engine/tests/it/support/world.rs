@@ -126,12 +126,22 @@ impl World {
 
     /// Runs a plan.
     pub async fn run(&self, plan: PlanId) -> TaskView {
-        self.engine
-            .ports
-            .tasks
-            .run(&self.ana, plan, RunPlan::default(), CauseKind::Api)
-            .await
-            .unwrap()
+        self.run_as(plan, RunPlan::default()).await
+    }
+
+    /// Runs a plan at a revision.
+    pub async fn run_at(&self, plan: PlanId, revision: &str) -> TaskView {
+        let wish = RunPlan {
+            revision: Some(revision.to_owned()),
+            ..RunPlan::default()
+        };
+        self.run_as(plan, wish).await
+    }
+
+    /// Runs a plan as somebody wants it.
+    pub async fn run_as(&self, plan: PlanId, wish: RunPlan) -> TaskView {
+        let tasks = &self.engine.ports.tasks;
+        tasks.run(&self.ana, plan, wish, CauseKind::Api).await.unwrap()
     }
 
     /// A task as it is now.
