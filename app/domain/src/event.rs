@@ -38,7 +38,7 @@ pub enum Topic {
     Plan(PlanId),
     /// The agents pages. Beside what is in the table it hears that loads have changed, from time to time, without a number.
     Agents,
-    /// The triggers pages: firings, deliveries, saves, and what becomes of their tasks.
+    /// The pages of triggers, hooks and repositories: firings, deliveries, saves, health, and what becomes of their tasks.
     Triggers,
 }
 
@@ -80,7 +80,7 @@ impl Topic {
                 e.subject == "plan" && e.subject_id == id.0
                     || e.subject == "task" && e.body.get("plan_id").and_then(serde_json::Value::as_i64) == Some(id.0)
             }
-            Self::Triggers => matches!(e.subject.as_str(), "trigger" | "hook" | "task"),
+            Self::Triggers => matches!(e.subject.as_str(), "trigger" | "hook" | "repository" | "task"),
             Self::Agents => {
                 matches!(e.subject.as_str(), "agent" | "load")
                     || e.subject == "job" && e.body.get("agent_id").is_some_and(|a| !a.is_null())

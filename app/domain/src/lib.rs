@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod auth;
+pub mod badge;
 pub mod console;
 #[cfg(feature = "cron")]
 pub mod cron;

@@ -28,6 +28,8 @@ pub struct RepositoryView {
     pub health: Health,
     /// Why it is not healthy, one sentence.
     pub said: Option<String>,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
     /// When it was last asked.
     pub asked_at: Option<Timestamp>,
     /// When it was made.
@@ -81,6 +83,51 @@ pub struct PutRepository {
     /// A secret that opens it; unchanged when absent, none when 0.
     #[serde(default)]
     pub secret_id: Option<SecretId>,
+    /// What opens it from now on, instead of `secret_id`. The secret it has is set anew when nothing else uses that; else
+    /// one of its own is made.
+    #[serde(default)]
+    pub secret: Option<SecretValue>,
+}
+
+/// What has to do with a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum RepositoryUserKind {
+    /// A trigger that looks at it.
+    Trigger,
+    /// A plan whose source it is.
+    Plan,
+    /// A hook that is delivered to for it: a trigger that listens there starts a plan whose source it is.
+    Hook,
+}
+
+impl RepositoryUserKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Plan => "plan",
+            Self::Hook => "hook",
+        }
+    }
+}
+
+/// One that has to do with a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RepositoryUser {
+    /// The repository.
+    pub repository_id: RepositoryId,
+    /// What it is.
+    pub kind: RepositoryUserKind,
+    /// Its id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it names the repository itself, which then cannot be removed; else its URL is that of the same place.
+    pub named: bool,
 }
 
 /// What a test of a connection found.
@@ -95,6 +142,16 @@ pub struct Connection {
     pub default_branch: Option<String>,
     /// Some of its branches, by name.
     pub branches: Vec<String>,
+}
+
+/// Whether two URLs are those of one repository, whatever way leads there.
+#[must_use]
+pub fn same_place(a: &str, b: &str) -> bool {
+    if git::is_local(a) && git::is_local(b) {
+        return git::path_of(a) == git::path_of(b);
+    }
+    let host = |url| git::place_of(url).map(|(host, _)| host.to_ascii_lowercase());
+    host(a).is_some() && host(a) == host(b) && git::path_of(a).eq_ignore_ascii_case(git::path_of(b))
 }
 
 /// The forge that a URL's host tells of.
@@ -143,6 +200,21 @@ mod tests {
             ("/srv/git/github/app.git", Provider::Generic),
         ] {
             assert_eq!(provider_of(url), provider, "{url}");
+        }
+    }
+
+    #[test]
+    fn one_repository_has_many_addresses() {
+        for (a, b, want) in [
+            ("https://git.example/A/b.git", "git@git.example:a/b", true),
+            ("ssh://git@git.example/a/b", "https://git.example/a/b/", true),
+            ("https://git.example/a/b", "https://git.example/a/c", false),
+            ("https://git.example/a/b", "https://other.example/a/b", false),
+            ("/srv/git/a.git", "file:///srv/git/a/", true),
+            ("/srv/git/a", "/srv/git/A", false),
+            ("/srv/git/a", "https://git.example/srv/git/a", false),
+        ] {
+            assert_eq!(same_place(a, b), want, "{a} {b}");
         }
     }
 

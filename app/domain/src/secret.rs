@@ -41,6 +41,31 @@ pub struct SecretView {
     pub version: i64,
 }
 
+/// What uses a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum SecretUserKind {
+    /// A repository: it is opened with the secret.
+    Repository,
+    /// A hook: deliveries are judged by it.
+    Hook,
+    /// A hook that is being given another one: deliveries are judged by this one too.
+    Rotating,
+}
+
+/// One that uses a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SecretUser {
+    /// What it is.
+    pub kind: SecretUserKind,
+    /// Its id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+}
+
 /// The plan of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

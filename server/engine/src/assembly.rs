@@ -16,6 +16,7 @@ use crate::remotes::Remotes;
 use crate::scheduler::Terms;
 use crate::services::access::AccessService;
 use crate::services::agents::AgentsService;
+use crate::services::badges::BadgesService;
 use crate::services::console::ConsoleService;
 use crate::services::events::EventsService;
 use crate::services::hooks::HooksService;
@@ -218,6 +219,7 @@ impl Engine {
                 git,
                 rules.allow_local,
             )),
+            badges: Arc::new(BadgesService::new(store.clone(), clock.clone(), &public_url)),
             events: Arc::new(EventsService::new(store.clone())),
         };
         Ok(Self {

@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod api;
 pub mod assets;
+mod badge;
 pub mod body;
 mod health;
 pub mod hooks;
@@ -34,6 +35,7 @@ pub fn router(web: Web, apart: Router<Web>) -> Router {
     let all = Router::new()
         .merge(health::router())
         .merge(api::router(&web))
+        .merge(badge::router(&web))
         .merge(apart)
         .merge(live::router(&web))
         .fallback_service(ui::router(&web).with_state(web.clone()));

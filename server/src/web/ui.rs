@@ -94,7 +94,7 @@ fn is_html(_: StatusCode, _: Version, headers: &HeaderMap, extensions: &Extensio
 struct Secret;
 
 async fn secretive(request: Request, next: Next) -> Response {
-    let shows = ["/me", "/setup", "/agents/new"]
+    let shows = ["/me", "/setup", "/agents/new", "/admin/hooks"]
         .iter()
         .any(|p| request.uri().path().starts_with(p));
     let mut response = next.run(request).await;

@@ -9,6 +9,7 @@ mod audit;
 #[path = "../../engine/tests/outgoing/backend.rs"]
 mod backend;
 mod backup;
+mod badges;
 mod browser;
 mod clocks;
 mod command_line;

@@ -3,7 +3,7 @@
 //! **Invariant:** allowed means anything but 401, 403 and the way to the sign-in page; refused means one of them.
 
 use crate::house::{House, Reply, Work, call};
-use crate::matrix_table::{ACTORS, FUNCTIONS, OTHERS, PAGES, REST, TOPICS, Takes, general};
+use crate::matrix_table::{ACTORS, FUNCTIONS, HIDDEN, OTHERS, PAGES, REST, TOPICS, Takes, general};
 use domain::auth::{Role, TokenScope};
 use domain::ports::Access as _;
 use serde_json::json;
@@ -220,6 +220,31 @@ async fn pages_and_the_rest_let_in_whom_the_table_says() {
             let request = call(method, &path).token(token).header("accept", "text/html");
             let reply = cast.house.send(request).await;
             judge(&mut errors, &format!("{method} {path}"), actor, takes, &reply);
+        }
+    }
+    verdict(&errors);
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_not_there_for_whom_the_table_does_not_let_in() {
+    let cast = Cast::new().await;
+    let mut errors = Vec::new();
+    for (method, path, takes) in HIDDEN {
+        let path = cast.fill(path, 0).await;
+        for (actor, token) in &cast.tokens {
+            let reply = cast.house.send(call(method, &path).token(token)).await;
+            let known = may(actor, Takes::Anybody);
+            let want = match (may(actor, *takes), known) {
+                (true, _) => 200,
+                (false, true) => 403,
+                (false, false) => 404,
+            };
+            if reply.status.as_u16() != want {
+                errors.push(format!(
+                    "{method} {path} by {actor}: {} instead of {want}",
+                    reply.status
+                ));
+            }
         }
     }
     verdict(&errors);

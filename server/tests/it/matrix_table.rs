@@ -61,6 +61,9 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
         Write,
     ),
     ("GET", "/plans/{plan}/revisions", "", Read),
+    ("POST", "/plans/{plan}/badge", "", Write),
+    ("GET", "/plans/{plan}/badge", "", Write),
+    ("DELETE", "/plans/999999/badge", "", Write),
     ("POST", "/plans/{plan}/tasks", "{}", Run),
     ("GET", "/tasks", "", Read),
     ("GET", "/tasks/{task}", "", Read),
@@ -68,6 +71,7 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("POST", "/tasks/{task}/approve", "", Run),
     ("GET", "/tasks/{task}/document", "", Read),
     ("GET", "/tasks/{task}/console", "", Read),
+    ("GET", "/tasks/{task}/statuses", "", Read),
     ("GET", "/jobs/{job}/attempts", "", Read),
     ("GET", "/steps/{step}/console", "", Read),
     ("GET", "/steps/{step}/lines", "", Read),
@@ -100,6 +104,7 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("GET", "/secrets", "", Read),
     ("POST", "/secrets", r#"{"name":"KEY","value":"x"}"#, Write),
     ("GET", "/secrets/{secret}", "", Read),
+    ("GET", "/secrets/{secret}/users", "", Read),
     ("PUT", "/secrets/{secret}", r#"{"version":0,"value":"x"}"#, Write),
     ("GET", "/triggers", "", Read),
     (
@@ -128,6 +133,8 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
         Write,
     ),
     ("GET", "/repositories/{repository}", "", Read),
+    ("GET", "/repositories/{repository}/users", "", Read),
+    ("GET", "/repositories/{repository}/statuses", "", Read),
     ("PUT", "/repositories/{repository}", r#"{"version":0}"#, Write),
     ("POST", "/repositories/{repository}/test", "", Write),
     ("DELETE", "/repositories/999999", "", Write),
@@ -136,6 +143,7 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("GET", "/hooks/{hook}", "", Read),
     ("PUT", "/hooks/{hook}", r#"{"version":0}"#, Write),
     ("GET", "/hooks/{hook}/deliveries", "", Read),
+    ("GET", "/hooks/{hook}/received", "", Read),
     ("DELETE", "/triggers/999999", "", Write),
     ("DELETE", "/hooks/999999", "", Write),
     ("POST", "/secrets/rotate-key", "", Admin),
@@ -249,6 +257,10 @@ pub const OTHERS: &[(&str, &str, Takes)] = &[
     ("GET", "/api", Anybody),
     ("POST", "/hooks/nobody", Open),
 ];
+
+/// What is shown to those who have its key too, and is not there for everybody else: who is refused, and is not signed in,
+/// gets 404. Method, path, what it takes.
+pub const HIDDEN: &[(&str, &str, Takes)] = &[("GET", "/plans/{plan}/badge.svg", Read)];
 
 /// Topics of `/live`, and what they take.
 pub const TOPICS: &[(&str, Takes)] = &[

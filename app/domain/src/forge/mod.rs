@@ -6,11 +6,13 @@
 
 mod answer;
 mod place;
+mod sent;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Told, read};
 pub use place::{Place, place};
+pub use sent::{Sending, SentStatus};
 
 use crate::git::check_revision;
 pub use crate::trigger::Provider;
@@ -20,6 +22,7 @@ use serde_json::{Map, Value, json};
 /// How a commit fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum State {
     /// It waits.
     Pending,
@@ -31,6 +34,20 @@ pub enum State {
     Failure,
     /// It ended without a verdict: aborted, lost.
     Error,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// What a forge is told.

@@ -5,6 +5,7 @@
 //! a viewer in the first place.
 
 mod access;
+mod badges;
 mod console;
 mod repositories;
 mod secrets;
@@ -12,6 +13,7 @@ mod triggers;
 mod work;
 
 pub use access::{Access, Client, MeView, NewSession, NewToken, Replay, ReplayKey, TokenView, UserView};
+pub use badges::{Badges, Seen};
 pub use console::{ByteStream, Console, Piece, Slice, Whole};
 pub use repositories::Repositories;
 pub use secrets::Secrets;
@@ -43,6 +45,8 @@ pub struct Ports {
     pub hooks: Arc<dyn Hooks>,
     /// Repositories.
     pub repositories: Arc<dyn Repositories>,
+    /// Badges.
+    pub badges: Arc<dyn Badges>,
     /// News.
     pub events: Arc<dyn Events>,
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** no method answers a value.
 
 use crate::auth::Viewer;
-use crate::secret::{KeyRotation, NewSecret, SecretView, SetSecret};
+use crate::secret::{KeyRotation, NewSecret, SecretUser, SecretView, SetSecret};
 use crate::{Result, SecretId};
 use async_trait::async_trait;
 
@@ -14,6 +14,8 @@ pub trait Secrets: Send + Sync {
     async fn list(&self, viewer: &Viewer) -> Result<Vec<SecretView>>;
     /// One.
     async fn get(&self, viewer: &Viewer, id: SecretId) -> Result<SecretView>;
+    /// What uses one.
+    async fn users(&self, viewer: &Viewer, id: SecretId) -> Result<Vec<SecretUser>>;
     /// Makes one; `Conflict` when the name is in use there.
     async fn create(&self, viewer: &Viewer, wish: NewSecret) -> Result<SecretView>;
     /// Sets one anew; `Conflict` when `version` is stale.

@@ -6,7 +6,7 @@ use crate::auth::Viewer;
 use crate::page::{Page, PageQuery};
 use crate::trigger::{
     Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook,
-    NewTrigger, PutHook, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    NewTrigger, PutHook, PutTrigger, ReceivedView, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use crate::{FiringId, HookId, Result, TriggerId};
 use async_trait::async_trait;
@@ -67,4 +67,6 @@ pub trait Hooks: Send + Sync {
     async fn delete(&self, viewer: &Viewer, id: HookId) -> Result<()>;
     /// Its newest deliveries whose payloads are kept, newest first, at most 50.
     async fn deliveries(&self, viewer: &Viewer, id: HookId) -> Result<Vec<DeliveryView>>;
+    /// Its newest deliveries without their payloads, with what came of each, newest first, at most 50.
+    async fn received(&self, viewer: &Viewer, id: HookId) -> Result<Vec<ReceivedView>>;
 }

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** the address is no secret, the secret is shown once at most; what was refused has left no byte of its body.
 
-use super::{Generic, Provider, ShownOnce};
+use super::{Generic, Provider, ShownOnce, Verdict};
 use crate::secret::{SecretValue, value_problem};
-use crate::{DeliveryId, HookId, Problem, Timestamp, TriggerId};
+use crate::{DeliveryId, FiringId, HookId, PlanId, Problem, Timestamp, TriggerId};
 use serde::{Deserialize, Serialize};
 
 /// Fewest characters of a secret.
@@ -36,6 +36,8 @@ pub struct HookView {
     pub seen_at: Option<Timestamp>,
     /// The triggers that listen to it.
     pub triggers: Vec<TriggerId>,
+    /// The same by name, with the plans they start.
+    pub listeners: Vec<HookListener>,
     /// What was refused last, newest first, at most 20.
     pub refusals: Vec<RefusalView>,
     /// When it was made.
@@ -45,6 +47,56 @@ pub struct HookView {
     /// A secret that was made for it just now: hand it to the sender, it is not shown again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub secret: Option<ShownOnce>,
+}
+
+/// A trigger that listens to a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HookListener {
+    /// Its id.
+    pub id: TriggerId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// The plan it starts.
+    pub plan_id: PlanId,
+    /// That plan's name.
+    pub plan: String,
+}
+
+/// A delivery that was taken, without its payload, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceivedView {
+    /// Its id here.
+    pub id: DeliveryId,
+    /// Its id at the sender.
+    pub key: String,
+    /// What the sender calls it, where a header says so.
+    pub event: Option<String>,
+    /// When it came.
+    pub at: Timestamp,
+    /// From which address.
+    pub from: String,
+    /// What proved it.
+    pub proof: String,
+    /// Bytes of its body.
+    pub size: i64,
+    /// What triggers decided about it.
+    pub firings: Vec<ReceivedFiring>,
+}
+
+/// What a trigger decided about a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceivedFiring {
+    /// The firing.
+    pub id: FiringId,
+    /// The trigger's name.
+    pub trigger: String,
+    /// What came of it.
+    pub verdict: Verdict,
 }
 
 /// What was refused.

@@ -11,18 +11,19 @@ use crate::remotes::Remotes;
 use crate::store::deliveries::{self, NewDelivery, Waiting};
 use crate::store::follow::Follower;
 use crate::store::tasks::{snapshot, view};
-use crate::store::{Result, Store, repositories};
+use crate::store::{NewEvent, Result, Store, Tx, repositories};
 use domain::event::Event;
 use domain::forge::{State, Status, Told, place, read, request};
-use domain::git::{path_of, place_of};
+use domain::git::place_of;
 use domain::health::Health;
-use domain::repository::RepositoryView;
+use domain::repository::{RepositoryView, same_place};
 use domain::status::TaskStatus;
 use domain::task::TaskView;
 use domain::time::human_duration;
 use domain::trigger::Provider;
-use domain::{ProjectId, RepositoryId, TaskId};
+use domain::{ProjectId, RepositoryId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +31,7 @@ use tokio::sync::{Notify, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 /// Who tells.
-const SINK: &str = "status";
+pub(super) const SINK: &str = "status";
 /// Where the last look at events ended.
 const SEEN: &str = "statuses.seen";
 /// At once to one host, and to all of them.
@@ -66,13 +67,13 @@ pub struct Statuses {
 
 /// What a row holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Payload {
-    revision: String,
-    state: State,
-    target_url: String,
-    context: String,
-    description: String,
-    branch: Option<String>,
+pub(super) struct Payload {
+    pub revision: String,
+    pub state: State,
+    pub target_url: String,
+    pub context: String,
+    pub description: String,
+    pub branch: Option<String>,
 }
 
 impl Statuses {
@@ -155,7 +156,7 @@ impl Statuses {
 
     async fn read(&self, at: &mut Follower, events: &[Event]) -> Result<()> {
         for event in events {
-            if event.subject == "repository" {
+            if event.kind == "repository.saved" {
                 *self.forges.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             if let Some(task) = concerns(event) {
@@ -175,7 +176,7 @@ impl Statuses {
         let Some(source) = snapshot(&self.store, id).await?.and_then(|s| s.resolved.source) else {
             return Ok(());
         };
-        let of_it: Vec<&RepositoryView> = forges.iter().filter(|r| same(&r.url, &source.git)).collect();
+        let of_it: Vec<&RepositoryView> = forges.iter().filter(|r| same_place(&r.url, &source.git)).collect();
         let task = match of_it.is_empty() {
             true => None,
             false => view(&self.store, id).await?,
@@ -198,6 +199,7 @@ impl Statuses {
                 event: event.seq,
                 sink: SINK,
                 to: repository.id.0,
+                task: id,
                 key: format!("{SINK}:{}:{id}:{}", repository.id, task.status),
                 supersedes: format!("{SINK}:{}:{id}:", repository.id),
                 payload: payload.clone(),
@@ -366,6 +368,7 @@ impl Statuses {
             .get(usize::try_from(waiting.tries).unwrap_or(usize::MAX))
             .or(PAUSES.last());
         let (id, repository) = (waiting.id, RepositoryId(waiting.sink_id.unwrap_or_default()));
+        let task = waiting.task_id.map(TaskId);
         self.store
             .write(move |tx| {
                 let told = told.clone();
@@ -373,22 +376,36 @@ impl Statuses {
                     match told {
                         Told::Done => {
                             repositories::used(tx, repository, now).await?;
-                            deliveries::done(tx, id).await
+                            deliveries::done(tx, id, now).await?;
+                            tell(tx, repository, task, "repository.told", "", now);
+                            Ok(())
                         }
                         Told::Again { after, why } if tries < TRIES => {
                             let wait = after.unwrap_or_default().max(pause.copied().unwrap_or_default());
-                            deliveries::failed(tx, id, Some(now.plus(wait)), &why).await
+                            deliveries::failed(tx, id, Some(now.plus(wait)), &why, now).await?;
+                            tell(tx, repository, task, "repository.unreached", &why, now);
+                            Ok(())
                         }
                         Told::Again { why, .. } | Told::GiveUp { why } => {
                             let said = format!("A commit status was not taken: {why}");
                             repositories::asked(tx, repository, Health::Unauthorised, Some(&said), now).await?;
-                            deliveries::failed(tx, id, None, &why).await
+                            deliveries::failed(tx, id, None, &why, now).await?;
+                            tell(tx, repository, task, "repository.refused", &why, now);
+                            Ok(())
                         }
                     }
                 })
             })
             .await
     }
+}
+
+/// News of what became of a status, for the pages of its task and its repository.
+fn tell(tx: &mut Tx, repository: RepositoryId, task: Option<TaskId>, kind: &'static str, reason: &str, now: Timestamp) {
+    tx.emit(NewEvent {
+        task_id: task,
+        ..NewEvent::about("repository", repository.0, kind, now, json!({ "reason": reason }))
+    });
 }
 
 /// One that is told, until this is dropped.
@@ -434,29 +451,6 @@ fn described(task: &TaskView) -> String {
         other => {
             let word = other.as_str();
             format!("{}{}{took}", word[..1].to_uppercase(), &word[1..])
-        }
-    }
-}
-
-/// Whether two URLs are those of one repository, whatever way leads there.
-fn same(a: &str, b: &str) -> bool {
-    let host = |url| place_of(url).map(|(host, _)| host.to_ascii_lowercase());
-    host(a).is_some() && host(a) == host(b) && path_of(a).eq_ignore_ascii_case(path_of(b))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_repository_has_many_addresses() {
-        for (a, b, want) in [
-            ("https://git.example/A/b.git", "git@git.example:a/b", true),
-            ("ssh://git@git.example/a/b", "https://git.example/a/b/", true),
-            ("https://git.example/a/b", "https://git.example/a/c", false),
-            ("https://git.example/a/b", "https://other.example/a/b", false),
-        ] {
-            assert_eq!(same(a, b), want, "{a} {b}");
         }
     }
 }

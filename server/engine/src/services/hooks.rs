@@ -17,7 +17,8 @@ use domain::auth::{Action, Scope, Via, Viewer, authorize};
 use domain::ports::Hooks;
 use domain::secret::SecretValue;
 use domain::trigger::{
-    DeliveryView, Generic, HookView, NewHook, Provider, PutHook, ShownOnce, hook_problems, name_problem, redact,
+    DeliveryView, Generic, HookListener, HookView, NewHook, Provider, PutHook, ReceivedView, ShownOnce, hook_problems,
+    name_problem, redact,
 };
 use domain::{DeliveryId, Error, HookId, Problem, ProjectId, Result, SecretId, Timestamp, UserId};
 use rand::RngCore;
@@ -132,21 +133,20 @@ impl HooksService {
             .ok_or_else(|| absent(id))
     }
 
-    async fn view(&self, hook: Hook, listeners: &[(HookId, domain::TriggerId)]) -> Result<HookView> {
+    async fn view(&self, hook: Hook, listeners: &[(HookId, HookListener)]) -> Result<HookView> {
         let secret_at = match hook.secret {
             Some(id) => secrets::one(&self.store, hook.project, id)
                 .await?
                 .map(|s| Timestamp(s.set_at)),
             None => None,
         };
+        let of_it = listeners.iter().filter(|(h, _)| *h == hook.id);
+        let listeners: Vec<HookListener> = of_it.map(|(_, l)| l.clone()).collect();
         Ok(HookView {
             url: self.url(&hook),
             secret_at,
-            triggers: listeners
-                .iter()
-                .filter(|(h, _)| *h == hook.id)
-                .map(|(_, t)| *t)
-                .collect(),
+            triggers: listeners.iter().map(|l| l.id).collect(),
+            listeners,
             refusals: hooks::refusals(&self.store, hook.id).await?,
             id: hook.id,
             name: hook.name,
@@ -443,5 +443,11 @@ impl Hooks for HooksService {
         self.found(id).await?;
         let all = hooks::newest(&self.store, ProjectId::DEFAULT, id, DELIVERIES).await?;
         Ok(all.into_iter().map(shown).collect())
+    }
+
+    async fn received(&self, viewer: &Viewer, id: HookId) -> Result<Vec<ReceivedView>> {
+        authorize(viewer, Action::Read, Scope::default_project(&format!("hook {id}")))?;
+        self.found(id).await?;
+        Ok(hooks::received(&self.store, id, DELIVERIES).await?)
     }
 }

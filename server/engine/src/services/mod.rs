@@ -6,6 +6,7 @@ mod aborting;
 pub mod access;
 pub mod agents;
 mod approving;
+pub mod badges;
 pub mod console;
 mod ended;
 pub mod events;

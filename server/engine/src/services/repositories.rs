@@ -2,22 +2,29 @@
 //!
 //! **Invariant:** what opens one is a secret of the project; how it is was learnt by asking it.
 
+mod users;
+
 use super::secrets::SecretsService;
+use crate::auth::secret::code;
 use crate::clock::SharedClock;
+use crate::notify::sent;
 use crate::outgoing::Fault;
 use crate::outgoing::git::{Git, Remote};
 use crate::remotes::Remotes;
 use crate::store::audit::Entry;
 use crate::store::repositories::{self, RepositoryChange};
 use crate::store::secrets::{Place, Sealed};
-use crate::store::{Error as StoreError, NewEvent, Store, Tx, secrets};
+use crate::store::{Error as StoreError, NewEvent, Store, Tx, secrets, tasks};
 use async_trait::async_trait;
 use domain::auth::{Action, Scope, Via, Viewer, authorize};
+use domain::forge::SentStatus;
 use domain::health::Health;
 use domain::ports::Repositories;
-use domain::repository::{Connection, NewRepository, PutRepository, RepositoryView, problems, provider_of};
+use domain::repository::{
+    Connection, NewRepository, PutRepository, RepositoryUser, RepositoryView, problems, provider_of,
+};
 use domain::secret::{SecretValue, value_problem};
-use domain::{Error, Problem, ProjectId, RepositoryId, Result, SecretId, Timestamp};
+use domain::{Error, PlanId, Problem, ProjectId, RepositoryId, Result, SecretId, TaskId, Timestamp, UserId};
 use serde_json::json;
 
 /// Branches that a test of a connection names.
@@ -86,6 +93,41 @@ impl RepositoriesService {
         Ok((place, sealed))
     }
 
+    /// What opens a repository, sealed so that it can take the place of the secret it has, and so that it can stand beside it.
+    async fn anew(&self, of: &RepositoryChange, value: &SecretValue) -> Result<Fresh> {
+        let row = match of.secret {
+            Some(id) => secrets::one(&self.store, ProjectId::DEFAULT, id).await?,
+            None => None,
+        };
+        let over = match row {
+            Some(row) => {
+                let place = Place {
+                    project: ProjectId::DEFAULT,
+                    plan: row.plan_id.map(PlanId),
+                    name: row.name,
+                };
+                let sealed = self.secrets.seal(&place, row.n.saturating_add(1), value)?;
+                Some((SecretId(row.id), row.n, place, sealed))
+            }
+            None => None,
+        };
+        let plain = secret_name(&of.name);
+        let other = format!("{plain}_{}", code(&mut rand::rng()).to_uppercase());
+        let beside = [plain, other].into_iter().map(|name| {
+            let place = Place {
+                project: ProjectId::DEFAULT,
+                plan: None,
+                name,
+            };
+            let sealed = self.secrets.seal(&place, 1, value)?;
+            Ok((place, sealed))
+        });
+        Ok(Fresh {
+            over,
+            beside: beside.collect::<Result<_>>()?,
+        })
+    }
+
     async fn ask(&self, remote: &Remote) -> std::result::Result<Connection, Fault> {
         let refs = self.git.refs(remote).await?;
         let branches: Vec<String> = refs
@@ -115,6 +157,43 @@ impl RepositoriesService {
             branches: branches.into_iter().take(BRANCHES).collect(),
         })
     }
+}
+
+/// What opens a repository from now on.
+#[derive(Clone)]
+struct Fresh {
+    /// As the next value of the secret it has: its id, its number, itself.
+    over: Option<(SecretId, i64, Place, Sealed)>,
+    /// As a secret of its own, under the first name that is free.
+    beside: Vec<(Place, Sealed)>,
+}
+
+/// Writes what opens a repository: over the secret it has where nothing else uses that, else beside it.
+async fn opened_by(
+    tx: &mut Tx,
+    id: RepositoryId,
+    fresh: &Fresh,
+    viewer: &Viewer,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> crate::store::Result<SecretId> {
+    if let Some((secret, n, place, sealed)) = &fresh.over
+        && repositories::alone_has(tx, id, *secret).await?
+        && secrets::replace(tx, *secret, *n, sealed, by, now).await?
+    {
+        tx.audit(Entry::by(viewer, now, "secret.set").about("secret", secret.0, &place.name))
+            .await?;
+        return Ok(*secret);
+    }
+    for (place, sealed) in &fresh.beside {
+        if let Some(secret) = secrets::insert(tx, place, sealed, by, now).await? {
+            tx.audit(Entry::by(viewer, now, "secret.create").about("secret", secret.0, &place.name))
+                .await?;
+            return Ok(secret);
+        }
+    }
+    let name = fresh.beside.first().map_or("", |(place, _)| place.name.as_str());
+    Err(secret_taken(name))
 }
 
 fn absent(id: RepositoryId) -> Error {
@@ -230,12 +309,29 @@ impl Repositories for RepositoriesService {
                 None => present.secret_id,
             },
         };
-        Error::refuse("The repository was not saved.", self.checked(&change).await?)?;
+        let mut found = self.checked(&change).await?;
+        if wish.secret.is_some() && wish.secret_id.is_some() {
+            found.push(Problem::field("secret", "Give a secret or the id of one, not both."));
+        }
+        if let Some(why) = wish.secret.as_ref().and_then(value_problem) {
+            found.push(Problem::field("secret", why));
+        }
+        Error::refuse("The repository was not saved.", found)?;
+        let value = wish.secret;
+        let fresh = match &value {
+            Some(value) => Some(self.anew(&change, value).await?),
+            None => None,
+        };
+        let by = (viewer.via != Via::Cli).then_some(viewer.user);
         let (viewer, now, version) = (viewer.clone(), self.clock.now(), wish.version);
         self.store
             .write(move |tx| {
-                let (change, viewer, present) = (change.clone(), viewer.clone(), present.clone());
+                let (mut change, viewer, present) = (change.clone(), viewer.clone(), present.clone());
+                let fresh = fresh.clone();
                 Box::pin(async move {
+                    if let Some(fresh) = &fresh {
+                        change.secret = Some(opened_by(tx, id, fresh, &viewer, by, now).await?);
+                    }
                     let other = repositories::named(tx, ProjectId::DEFAULT, &change.name).await?;
                     if other.is_some_and(|other| other != id) {
                         return Err(taken(&change.name));
@@ -283,6 +379,34 @@ impl Repositories for RepositoriesService {
             })
             .await?;
         Ok(())
+    }
+
+    async fn users(&self, viewer: &Viewer, id: Option<RepositoryId>) -> Result<Vec<RepositoryUser>> {
+        authorize(viewer, Action::Read, Scope::default_project("the repositories"))?;
+        let of = match id {
+            Some(id) => vec![self.found(id).await?],
+            None => repositories::list(&self.store, ProjectId::DEFAULT).await?,
+        };
+        Ok(users::users(&self.store, ProjectId::DEFAULT, &of).await?)
+    }
+
+    async fn statuses(&self, viewer: &Viewer, id: RepositoryId) -> Result<Vec<SentStatus>> {
+        authorize(
+            viewer,
+            Action::Read,
+            Scope::default_project(&format!("repository {id}")),
+        )?;
+        self.found(id).await?;
+        Ok(sent::of_repository(&self.store, id).await?)
+    }
+
+    async fn statuses_of(&self, viewer: &Viewer, task: TaskId) -> Result<Vec<SentStatus>> {
+        authorize(viewer, Action::Read, Scope::default_project(&format!("task #{task}")))?;
+        let found = sent::of_task(&self.store, task).await?;
+        if found.is_empty() && tasks::snapshot(&self.store, task).await?.is_none() {
+            return Err(Error::NotFound(format!("Task #{task}")));
+        }
+        Ok(found)
     }
 
     async fn test(&self, viewer: &Viewer, id: RepositoryId) -> Result<Connection> {

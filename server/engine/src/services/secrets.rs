@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use domain::auth::{Action, Scope, Via, Viewer, authorize};
 use domain::ports::Secrets;
 use domain::secret::{
-    KeyRotation, NewSecret, SecretPlan, SecretValue, SecretView, SetSecret, name_problem, value_problem,
+    KeyRotation, NewSecret, SecretPlan, SecretUser, SecretUserKind, SecretValue, SecretView, SetSecret, name_problem,
+    value_problem,
 };
 use domain::{Error, PlanId, Problem, ProjectId, Result, SecretId, Timestamp};
 use std::sync::Arc;
@@ -98,6 +99,22 @@ impl Secrets for SecretsService {
     async fn get(&self, viewer: &Viewer, id: SecretId) -> Result<SecretView> {
         authorize(viewer, Action::Read, Scope::default_project(&format!("secret {id}")))?;
         self.found(id).await.map(view)
+    }
+
+    async fn users(&self, viewer: &Viewer, id: SecretId) -> Result<Vec<SecretUser>> {
+        authorize(viewer, Action::Read, Scope::default_project(&format!("secret {id}")))?;
+        self.found(id).await?;
+        let all = secrets::users(&self.store, id).await?;
+        let user = |(kind, id, name): (String, i64, String)| SecretUser {
+            kind: match kind.as_str() {
+                "repository" => SecretUserKind::Repository,
+                "rotating" => SecretUserKind::Rotating,
+                _ => SecretUserKind::Hook,
+            },
+            id,
+            name,
+        };
+        Ok(all.into_iter().map(user).collect())
     }
 
     async fn create(&self, viewer: &Viewer, wish: NewSecret) -> Result<SecretView> {

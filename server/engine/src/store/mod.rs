@@ -7,6 +7,7 @@ pub mod agent_tokens;
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod badges;
 mod batch;
 pub mod firings;
 pub mod follow;

@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** how one was moves without its version.
 
-use super::{Error, Result, Store, Tx, on, on_tx};
+use super::{Db, Error, NewEvent, Result, Store, Tx, on, on_tx};
 use domain::health::Health;
 use domain::repository::RepositoryView;
 use domain::trigger::Provider;
 use domain::{ProjectId, RepositoryId, SecretId, Timestamp};
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 /// What can be changed of a repository.
@@ -34,6 +35,7 @@ struct Row {
     secret_id: Option<i64>,
     health: String,
     health_said: Option<String>,
+    health_since: Option<i64>,
     health_at: Option<i64>,
     created_at: i64,
     version: i64,
@@ -50,6 +52,7 @@ impl Row {
             secret_id: self.secret_id.map(SecretId),
             health: self.health.parse().unwrap_or(Health::Unknown),
             said: self.health_said,
+            since: self.health_since.map(Timestamp),
             asked_at: self.health_at.map(Timestamp),
             created_at: Timestamp(self.created_at),
             version: self.version,
@@ -57,7 +60,7 @@ impl Row {
     }
 }
 
-const REPOSITORIES: &str = "SELECT id, name, url, provider, api, secret_id, health, health_said, health_at, created_at, version \
+const REPOSITORIES: &str = "SELECT id, name, url, provider, api, secret_id, health, health_said, health_since, health_at, created_at, version \
     FROM repositories WHERE project_id = $1";
 
 /// All of a project, newest first.
@@ -110,7 +113,7 @@ pub async fn update(tx: &mut Tx, id: RepositoryId, version: i64, to: &Repository
     let row: Option<(i64,)> = on_tx!(tx, c => {
         sqlx::query_as(
             "UPDATE repositories SET name = $3, url = $4, provider = $5, api = $6, secret_id = $7, health = 'unknown', \
-             health_said = NULL, health_at = NULL, version = version + 1 WHERE id = $1 AND version = $2 RETURNING id",
+             health_said = NULL, health_since = NULL, health_at = NULL, version = version + 1 WHERE id = $1 AND version = $2 RETURNING id",
         )
         .bind(id.0).bind(version).bind(to.name.as_str()).bind(to.url.as_str()).bind(to.provider.as_str())
         .bind(to.api.as_deref()).bind(to.secret.map(|s| s.0)).fetch_optional(c).await?
@@ -148,14 +151,93 @@ pub async fn used(tx: &mut Tx, id: RepositoryId, now: Timestamp) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub async fn asked(tx: &mut Tx, id: RepositoryId, health: Health, said: Option<&str>, now: Timestamp) -> Result<()> {
-    on_tx!(tx, c => {
-        sqlx::query("UPDATE repositories SET health = $2, health_said = $3, health_at = $4 WHERE id = $1")
-            .bind(id.0).bind(health.as_str()).bind(said).bind(now.0).execute(c).await?;
+    let since: Option<(Option<i64>,)> = on_tx!(tx, c => {
+        sqlx::query_as(
+            "UPDATE repositories SET health = $2, health_said = $3, health_at = $4, \
+             health_since = CASE WHEN health = $2 AND health_since IS NOT NULL THEN health_since ELSE $4 END \
+             WHERE id = $1 RETURNING health_since",
+        )
+        .bind(id.0).bind(health.as_str()).bind(said).bind(now.0).fetch_optional(c).await?
     });
+    if since.is_some_and(|(at,)| at == Some(now.0)) {
+        let body = json!({ "health": health });
+        tx.emit(NewEvent::about("repository", id.0, "repository.health", now, body));
+    }
     if health == Health::Healthy {
         used(tx, id, now).await?;
     }
     Ok(())
+}
+
+/// A plan with the URL of its source.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Sourced {
+    /// The plan.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The URL.
+    pub git: String,
+}
+
+/// What of a trigger has to do with repositories.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Looking {
+    /// The trigger.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The plan it starts.
+    pub plan_id: i64,
+    /// The repository it names.
+    pub repository_id: Option<i64>,
+    /// The hook it listens to.
+    pub hook_id: Option<i64>,
+    /// That hook's name.
+    pub hook: Option<String>,
+    /// The repository that is named there.
+    pub hook_repository_id: Option<i64>,
+    /// Its configuration, JSON.
+    pub config: String,
+}
+
+/// The plans of a project that have a source, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sources(store: &Store, project: ProjectId) -> Result<Vec<Sourced>> {
+    let git = match store.db() {
+        Db::Sqlite(_) => "json_extract(d.resolved, '$.source.git')",
+        Db::Postgres(_) => "d.resolved::json -> 'source' ->> 'git'",
+    };
+    let sql = format!(
+        "SELECT id, name, git FROM (SELECT p.id, p.name, {git} AS git FROM plans p \
+         JOIN plan_revisions r ON r.plan_id = p.id AND r.number = p.revision JOIN documents d ON d.digest = r.digest \
+         WHERE p.project_id = $1 AND p.archived_at IS NULL) s WHERE git IS NOT NULL ORDER BY name"
+    );
+    Ok(on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).bind(project.0).fetch_all(p).await?))
+}
+
+/// The triggers of a project, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn looking(store: &Store, project: ProjectId) -> Result<Vec<Looking>> {
+    let sql = "SELECT t.id, t.name, t.plan_id, t.repository_id, t.hook_id, h.name AS hook, h.repository_id AS hook_repository_id, \
+         t.config FROM triggers t LEFT JOIN hooks h ON h.id = t.hook_id WHERE t.project_id = $1 ORDER BY t.name";
+    Ok(on!(store.db(), p => sqlx::query_as(sql).bind(project.0).fetch_all(p).await?))
+}
+
+/// Whether a secret is used by this repository and by nothing else.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alone_has(tx: &mut Tx, id: RepositoryId, secret: SecretId) -> Result<bool> {
+    let sql = "SELECT (SELECT COUNT(*) FROM repositories WHERE secret_id = $1 AND id = $2), \
+         (SELECT COUNT(*) FROM repositories WHERE secret_id = $1 AND id <> $2) \
+         + (SELECT COUNT(*) FROM hooks WHERE secret_id = $1 OR old_secret_id = $1)";
+    let (own, others): (i64, i64) = on_tx!(tx, c => sqlx::query_as(sql).bind(secret.0).bind(id.0).fetch_one(c).await?);
+    Ok(own > 0 && others == 0)
 }
 
 /// What uses one, by name.

@@ -241,6 +241,17 @@ pub async fn touch(tx: &mut Tx, id: SecretId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// What uses one: what it is (`repository`, `hook`, `rotating`), its id, its name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn users(store: &Store, id: SecretId) -> Result<Vec<(String, i64, String)>> {
+    let sql = "SELECT 'repository' AS kind, id, name FROM repositories WHERE secret_id = $1 \
+         UNION ALL SELECT 'hook', id, name FROM hooks WHERE secret_id = $1 \
+         UNION ALL SELECT 'rotating', id, name FROM hooks WHERE old_secret_id = $1 ORDER BY 1, 3";
+    Ok(on!(store.db(), p => sqlx::query_as(sql).bind(id.0).fetch_all(p).await?))
+}
+
 /// What uses one, in words: `the hook ledger-push`.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! saved it since it was read.
 
 use super::{Error, Result, Store, Tx, on, on_tx};
-use domain::trigger::{Config, HealthState, Kind, TriggerQuery};
+use domain::trigger::{Config, HealthState, HookListener, Kind, TriggerQuery};
 use domain::{HookId, PlanId, ProjectId, RepositoryId, Timestamp, TriggerId, UserId};
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
@@ -256,17 +256,26 @@ pub async fn listening(store: &Store, hook: HookId) -> Result<Vec<Trigger>> {
     read(on!(store.db(), p => sqlx::query_as(AssertSqlSafe(sql)).bind(hook.0).fetch_all(p).await?))
 }
 
-/// The ids of all that listen to each hook, on or off.
+/// All that listen to each hook, on or off.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_hooks(store: &Store, project: ProjectId) -> Result<Vec<(HookId, TriggerId)>> {
-    let sql = "SELECT hook_id, id FROM triggers WHERE project_id = $1 AND hook_id IS NOT NULL ORDER BY id";
-    let rows: Vec<(i64, i64)> = on!(store.db(), p => sqlx::query_as(sql).bind(project.0).fetch_all(p).await?);
-    Ok(rows
-        .into_iter()
-        .map(|(hook, id)| (HookId(hook), TriggerId(id)))
-        .collect())
+pub async fn of_hooks(store: &Store, project: ProjectId) -> Result<Vec<(HookId, HookListener)>> {
+    let sql = "SELECT t.hook_id, t.id, t.name, t.enabled, t.plan_id, p.name FROM triggers t JOIN plans p ON p.id = t.plan_id \
+         WHERE t.project_id = $1 AND t.hook_id IS NOT NULL ORDER BY t.id";
+    let rows: Vec<(i64, i64, String, bool, i64, String)> =
+        on!(store.db(), p => sqlx::query_as(sql).bind(project.0).fetch_all(p).await?);
+    let listener = |(hook, id, name, enabled, plan_id, plan)| {
+        let listener = HookListener {
+            id: TriggerId(id),
+            name,
+            enabled,
+            plan_id: PlanId(plan_id),
+            plan,
+        };
+        (HookId(hook), listener)
+    };
+    Ok(rows.into_iter().map(listener).collect())
 }
 
 /// Those of a kind that are on.

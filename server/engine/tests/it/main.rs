@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop there")]
 
 mod agents;
+mod badges;
 mod care;
 mod clock;
 mod conformance;
@@ -21,4 +22,5 @@ mod statuses;
 mod store;
 mod support;
 mod triggers;
+mod users;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! Commit status: told to a forge that records it, in order, again after a refusal, once.
 
 use crate::support::{Database, World, on_both};
+use domain::forge::{Sending, SentStatus, State};
 use domain::health::Health;
 use domain::repository::{NewRepository, RepositoryView};
 use domain::secret::SecretValue;
@@ -99,6 +100,24 @@ async fn run(world: &World, source: &str) -> domain::TaskId {
     world.run_at(plan, SHA).await.id
 }
 
+/// What became of the statuses of a task, newest first, once the newest stands like that.
+async fn sent(world: &World, task: domain::TaskId, like: Sending) -> Vec<SentStatus> {
+    for _ in 0..1_000 {
+        let found = world
+            .engine
+            .ports
+            .repositories
+            .statuses_of(&world.ana, task)
+            .await
+            .unwrap();
+        if found.first().is_some_and(|s| s.sending == like) {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("none is {like:?}");
+}
+
 async fn a_forge_is_told_how_a_commit_fares_in_order_and_again_after_trouble(database: Database) {
     let mut world = World::on(database).await;
     let forge = Forge::start(&[TROUBLE, CREATED]).await;
@@ -123,6 +142,13 @@ async fn a_forge_is_told_how_a_commit_fares_in_order_and_again_after_trouble(dat
             .unwrap()
             .ends_with(&format!("/tasks/{task}"))
     );
+    let told = sent(&world, task, Sending::Retrying).await;
+    assert_eq!((told.len(), told[0].tries, told[0].state), (1, 1, State::Pending));
+    assert_eq!(
+        (told[0].repository.as_deref(), told[0].revision.as_str()),
+        (Some("ledger"), SHA)
+    );
+    assert!(told[0].said.is_some() && told[0].next_at > told[0].tried_at, "{told:?}");
     // It was in trouble: it is told again, also by the next server.
     world = world.restart().await;
     world.clock.advance(5_000);
@@ -134,6 +160,36 @@ async fn a_forge_is_told_how_a_commit_fares_in_order_and_again_after_trouble(dat
         (&told[2].2["state"], &told[2].2["description"]),
         (&"error".into(), &"Aborted".into())
     );
+    let told = sent(&world, task, Sending::Taken).await;
+    let states: Vec<_> = told.iter().map(|s| (s.state, s.sending, s.said.is_some())).collect();
+    assert_eq!(
+        states,
+        [
+            (State::Error, Sending::Taken, false),
+            (State::Pending, Sending::Taken, false)
+        ]
+    );
+    let ports = &world.engine.ports;
+    let of_it = ports
+        .repositories
+        .statuses(&world.ana, told[0].repository_id)
+        .await
+        .unwrap();
+    assert_eq!(of_it, told, "nothing else was told there");
+    let events = ports.tasks.events(&world.ana, task).await.unwrap();
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|e| e.kind.as_str())
+        .filter(|k| k.starts_with("repository."))
+        .collect();
+    assert_eq!(kinds, ["repository.unreached", "repository.told", "repository.told"]);
+    assert!(
+        ports
+            .repositories
+            .statuses_of(&world.ana, domain::TaskId(999))
+            .await
+            .is_err()
+    );
     world.restart().await;
     assert_eq!(forge.told.lock().unwrap().len(), 3, "each once");
 }
@@ -142,8 +198,11 @@ async fn what_a_forge_refuses_is_said_at_the_repository_and_not_tried_again(data
     let world = World::on(database).await;
     let forge = Forge::start(&[NOBODY]).await;
     let made = repository(&world, &forge).await;
-    run(&world, "https://git.example/money/ledger.git").await;
+    let task = run(&world, "https://git.example/money/ledger.git").await;
     forge.until(1).await;
+    let told = sent(&world, task, Sending::Refused).await;
+    assert!(told[0].said.as_ref().unwrap().contains("HTTP 401") && told[0].next_at.is_none());
+    assert!(!format!("{told:?}").contains("a token of gitea"));
     for _ in 0..1_000 {
         let now = world.engine.ports.repositories.get(&world.ana, made.id).await.unwrap();
         if now.health == Health::Unauthorised {

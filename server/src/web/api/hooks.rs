@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::HookId;
 use domain::page::Page;
-use domain::trigger::{DeliveryView, HookView, NewHook, PutHook};
+use domain::trigger::{DeliveryView, HookView, NewHook, PutHook, ReceivedView};
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -47,6 +47,14 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .query([LIMIT, CURSOR])
         .lists::<DeliveryView>(),
+        endpoint(
+            Method::GET,
+            "/hooks/{id}/received",
+            "What it took last without the payloads, with what came of each, newest first, at most 50.",
+            received,
+        )
+        .query([LIMIT, CURSOR])
+        .lists::<ReceivedView>(),
         endpoint(
             Method::DELETE,
             "/hooks/{id}",
@@ -82,6 +90,16 @@ async fn deliveries(
     fields: Fields,
 ) -> Answer<Page<DeliveryView>> {
     let all = web.ports.hooks.deliveries(&viewer, id).await?;
+    Ok(Json(window(all, &fields.page()?, |d| d.id.0)?))
+}
+
+async fn received(
+    State(web): Doors,
+    Who(viewer): Who,
+    Id(id): Id<HookId>,
+    fields: Fields,
+) -> Answer<Page<ReceivedView>> {
+    let all = web.ports.hooks.received(&viewer, id).await?;
     Ok(Json(window(all, &fields.page()?, |d| d.id.0)?))
 }
 

@@ -4,6 +4,7 @@
 
 mod agents;
 pub mod answer;
+mod badges;
 pub mod endpoint;
 mod events;
 mod hooks;
@@ -43,6 +44,7 @@ pub const BASE: &str = "/api/v1";
 pub fn endpoints() -> Vec<Endpoint> {
     [
         plans::endpoints(),
+        badges::endpoints(),
         tasks::endpoints(),
         steps::endpoints(),
         queue::endpoints(),

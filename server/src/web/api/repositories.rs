@@ -12,9 +12,10 @@ use crate::web::refusal::Refusal;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use domain::RepositoryId;
+use domain::forge::SentStatus;
 use domain::page::Page;
-use domain::repository::{Connection, NewRepository, PutRepository, RepositoryView};
+use domain::repository::{Connection, NewRepository, PutRepository, RepositoryUser, RepositoryView};
+use domain::{RepositoryId, TaskId};
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -52,6 +53,29 @@ pub fn endpoints() -> Vec<Endpoint> {
             test,
         )
         .gives::<Connection>(),
+        endpoint(
+            Method::GET,
+            "/repositories/{id}/users",
+            "What has to do with it: triggers that look at it, plans whose source it is, hooks that are delivered to for it.",
+            users,
+        )
+        .lists::<RepositoryUser>(),
+        endpoint(
+            Method::GET,
+            "/repositories/{id}/statuses",
+            "The commit statuses that its forge was told last, or is to be, newest first, at most 50.",
+            statuses,
+        )
+        .query([LIMIT, CURSOR])
+        .lists::<SentStatus>(),
+        endpoint(
+            Method::GET,
+            "/tasks/{id}/statuses",
+            "The commit statuses that forges were told of a task, or are to be, newest first.",
+            statuses_of,
+        )
+        .query([LIMIT, CURSOR])
+        .lists::<SentStatus>(),
         endpoint(
             Method::DELETE,
             "/repositories/{id}",
@@ -91,6 +115,34 @@ async fn save(
 
 async fn test(State(web): Doors, Who(viewer): Who, Id(id): Id<RepositoryId>) -> Answer<Connection> {
     Ok(Json(web.ports.repositories.test(&viewer, id).await?))
+}
+
+async fn users(State(web): Doors, Who(viewer): Who, Id(id): Id<RepositoryId>) -> Answer<Page<RepositoryUser>> {
+    let items = web.ports.repositories.users(&viewer, Some(id)).await?;
+    Ok(Json(Page {
+        items,
+        next_cursor: None,
+    }))
+}
+
+async fn statuses(
+    State(web): Doors,
+    Who(viewer): Who,
+    Id(id): Id<RepositoryId>,
+    fields: Fields,
+) -> Answer<Page<SentStatus>> {
+    let all = web.ports.repositories.statuses(&viewer, id).await?;
+    Ok(Json(window(all, &fields.page()?, |s| s.id)?))
+}
+
+async fn statuses_of(
+    State(web): Doors,
+    Who(viewer): Who,
+    Id(id): Id<TaskId>,
+    fields: Fields,
+) -> Answer<Page<SentStatus>> {
+    let all = web.ports.repositories.statuses_of(&viewer, id).await?;
+    Ok(Json(window(all, &fields.page()?, |s| s.id)?))
 }
 
 async fn delete(State(web): Doors, Who(viewer): Who, Id(id): Id<RepositoryId>) -> Result<StatusCode, Refusal> {

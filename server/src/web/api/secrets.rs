@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::SecretId;
 use domain::page::Page;
-use domain::secret::{KeyRotation, NewSecret, SecretView, SetSecret};
+use domain::secret::{KeyRotation, NewSecret, SecretUser, SecretView, SetSecret};
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -39,6 +39,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(Method::PUT, "/secrets/{id}", "Sets a secret anew.", set)
             .takes::<SetSecret>()
             .gives::<SecretView>(),
+        endpoint(
+            Method::GET,
+            "/secrets/{id}/users",
+            "What uses a secret: repositories that it opens, hooks whose deliveries are judged by it.",
+            users,
+        )
+        .lists::<SecretUser>(),
         endpoint(Method::DELETE, "/secrets/{id}", "Removes a secret.", delete).nothing(),
         endpoint(
             Method::POST,
@@ -72,6 +79,14 @@ async fn set(
     Sent(wish): Sent<SetSecret>,
 ) -> Answer<SecretView> {
     Ok(Json(web.ports.secrets.set(&viewer, id, wish).await?))
+}
+
+async fn users(State(web): Doors, Who(viewer): Who, Id(id): Id<SecretId>) -> Answer<Page<SecretUser>> {
+    let items = web.ports.secrets.users(&viewer, id).await?;
+    Ok(Json(Page {
+        items,
+        next_cursor: None,
+    }))
 }
 
 async fn delete(State(web): Doors, Who(viewer): Who, Id(id): Id<SecretId>) -> Result<StatusCode, Refusal> {

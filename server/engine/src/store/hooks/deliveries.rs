@@ -3,8 +3,10 @@
 //! **Invariant:** what a sender calls by one name is one row, however often it is sent.
 
 use crate::store::{Error, Result, Store, Tx, on, on_tx};
-use domain::{DeliveryId, HookId, ProjectId, Timestamp};
+use domain::trigger::{ReceivedFiring, ReceivedView};
+use domain::{DeliveryId, FiringId, HookId, ProjectId, Timestamp};
 use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
 
 /// A delivery to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +111,45 @@ pub async fn newest(store: &Store, project: ProjectId, hook: HookId, most: i64) 
     Ok(on!(store.db(), p => {
         sqlx::query_as(AssertSqlSafe(sql)).bind(project.0).bind(hook.0).bind(most).fetch_all(p).await?
     }))
+}
+
+/// A hook's newest deliveries without their payloads, and what came of each, newest first.
+///
+/// # Errors
+/// When the database fails or a row does not read.
+pub async fn received(store: &Store, hook: HookId, most: i64) -> Result<Vec<ReceivedView>> {
+    type Row = (i64, String, Option<String>, i64, String, String, i64);
+    let sql = "SELECT id, key, event, received_at, sender, proof, size FROM hook_deliveries WHERE hook_id = $1 \
+         ORDER BY id DESC LIMIT $2 + 0";
+    let rows: Vec<Row> = on!(store.db(), p => sqlx::query_as(sql).bind(hook.0).bind(most).fetch_all(p).await?);
+    let Some(oldest) = rows.last().map(|r| r.0) else {
+        return Ok(Vec::new());
+    };
+    let sql = "SELECT f.delivery_id, f.id, t.name, f.verdict FROM hook_deliveries d JOIN firings f ON f.delivery_id = d.id \
+         JOIN triggers t ON t.id = f.trigger_id WHERE d.hook_id = $1 AND d.id >= $2 ORDER BY f.id";
+    let firings: Vec<(i64, i64, String, String)> =
+        on!(store.db(), p => sqlx::query_as(sql).bind(hook.0).bind(oldest).fetch_all(p).await?);
+    let mut by_delivery: HashMap<i64, Vec<ReceivedFiring>> = HashMap::new();
+    for (delivery, id, trigger, verdict) in firings {
+        let verdict = verdict.parse().map_err(|e| Error::corrupt("firings", e))?;
+        let firing = ReceivedFiring {
+            id: FiringId(id),
+            trigger,
+            verdict,
+        };
+        by_delivery.entry(delivery).or_default().push(firing);
+    }
+    let view = |(id, key, event, at, from, proof, size)| ReceivedView {
+        id: DeliveryId(id),
+        key,
+        event,
+        at: Timestamp(at),
+        from,
+        proof,
+        size,
+        firings: by_delivery.remove(&id).unwrap_or_default(),
+    };
+    Ok(rows.into_iter().map(view).collect())
 }
 
 /// Lets go of payloads older than `bodies` and of rows older than `rows`, at most `most` of each.

@@ -4,7 +4,7 @@
 
 mod deliveries;
 
-pub use deliveries::{Delivery, NewDelivery, Taken, delivery, forget_old, newest, take};
+pub use deliveries::{Delivery, NewDelivery, Taken, delivery, forget_old, newest, received, take};
 
 use crate::store::{Error, Result, Store, Tx, on, on_tx};
 use domain::trigger::{Generic, Provider, RefusalView};
