@@ -7,8 +7,10 @@ use crate::chunks;
 use crate::components::NotFound;
 use crate::layout::Frame;
 use crate::pages::agents::AgentRoutes;
+use crate::pages::hooks::HookRoutes;
 use crate::pages::plans::PlanRoutes;
 use crate::pages::queue::QueueShow;
+use crate::pages::repositories::RepositoryRoutes;
 use crate::pages::secrets::SecretRoutes;
 use crate::pages::tasks::TaskRoutes;
 use crate::pages::triggers::TriggerRoutes;
@@ -52,6 +54,8 @@ pub fn App() -> AnyView {
                     <TaskRoutes/>
                     <AgentRoutes/>
                     <SecretRoutes/>
+                    <RepositoryRoutes/>
+                    <HookRoutes/>
                     <TriggerRoutes/>
                     <Route path=path!("/me") view=chunks::show_me ssr=SsrMode::Async/>
                 </ParentRoute>

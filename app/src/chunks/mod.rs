@@ -23,6 +23,15 @@ macro_rules! all {
             rest: secret_list secret_list_there pages::secrets::SecretList,
             rest: secret_new secret_new_there pages::secrets::SecretNew,
             rest: secret_show secret_show_there pages::secrets::SecretShow,
+            rest: repository_list repository_list_there pages::repositories::RepositoryList,
+            rest: repository_new repository_new_there pages::repositories::RepositoryNew,
+            rest: repository_show repository_show_there pages::repositories::RepositoryShow,
+            rest: repository_edit repository_edit_there pages::repositories::RepositoryEdit,
+            rest: repository_remove repository_remove_there pages::repositories::RepositoryRemove,
+            rest: hook_list hook_list_there pages::hooks::HookList,
+            rest: hook_new hook_new_there pages::hooks::HookNew,
+            rest: hook_show hook_show_there pages::hooks::HookShow,
+            rest: hook_remove hook_remove_there pages::hooks::HookRemove,
             rest: trigger_new trigger_new_there pages::triggers::TriggerNew,
             rest: trigger_edit trigger_edit_there pages::triggers::TriggerEdit,
             rest: triggers triggers_there pages::triggers::TriggerList,
@@ -112,6 +121,24 @@ views! {
     show_secret_new secret_new "/admin",
     /// `/admin/secrets/:id`.
     show_secret secret_show "/admin",
+    /// `/admin/repositories`.
+    show_repositories repository_list "/admin",
+    /// `/admin/repositories/new`.
+    show_repository_new repository_new "/admin",
+    /// `/admin/repositories/:id`.
+    show_repository repository_show "/admin",
+    /// `/admin/repositories/:id/edit`.
+    show_repository_edit repository_edit "/admin",
+    /// `/admin/repositories/:id/remove`.
+    show_repository_remove repository_remove "/admin",
+    /// `/admin/hooks`.
+    show_hooks hook_list "/admin",
+    /// `/admin/hooks/new`.
+    show_hook_new hook_new "/admin",
+    /// `/admin/hooks/:id`.
+    show_hook hook_show "/admin",
+    /// `/admin/hooks/:id/remove`.
+    show_hook_remove hook_remove "/admin",
     /// `/triggers/new`.
     show_trigger_new trigger_new "/triggers",
     /// `/triggers/:id/edit`.

@@ -3,6 +3,8 @@
 //! **Invariant:** props are typed by `domain`; the same props render the same tree on both sides.
 
 mod button;
+mod choice;
+mod copy;
 mod disclosure;
 mod elapsed;
 mod empty;
@@ -25,6 +27,8 @@ mod task_cells;
 mod time;
 
 pub use button::{ButtonKind, LinkButton, SubmitButton};
+pub use choice::Choice;
+pub use copy::CopyLine;
 pub use disclosure::{Confirm, Menu};
 pub use elapsed::{Ago, Clock, Elapsed, Took, Until, UsualBar, provide_clock};
 pub use empty::Blank;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the frame works without a script; a script only keeps its figures fresh.
 
+mod admin_tabs;
 pub mod api;
 mod frame;
 mod live_mark;
@@ -10,6 +11,7 @@ mod rail;
 mod theme;
 mod user_menu;
 
+pub use admin_tabs::AdminTabs;
 pub use frame::Frame;
 pub use live_mark::LiveMark;
 pub use me::{FrameView, IfMay, use_me};

@@ -18,6 +18,8 @@ enum Section {
     Plans,
     Triggers,
     Agents,
+    Repositories,
+    Hooks,
     Secrets,
     Other,
 }
@@ -30,6 +32,8 @@ impl Section {
             ("plans", _) => Self::Plans,
             ("triggers" | "firings", _) => Self::Triggers,
             ("agents", _) => Self::Agents,
+            ("admin", Some("repositories")) => Self::Repositories,
+            ("admin", Some("hooks")) => Self::Hooks,
             ("admin", Some("secrets")) => Self::Secrets,
             _ => Self::Other,
         }
@@ -83,6 +87,15 @@ pub fn Rail() -> AnyView {
                     {away}
                 </a>
                 <IfMay action=Action::Write>
+                    // A phone's bar has no room for these two: there they are tabs of the secrets' page.
+                    <a href="/admin/repositories" class="max-md:hidden!" aria-current=current(Section::Repositories)>
+                        <Icon name="folder-git-2"/>
+                        <span>"Repositories"</span>
+                    </a>
+                    <a href="/admin/hooks" class="max-md:hidden!" aria-current=current(Section::Hooks)>
+                        <Icon name="webhook"/>
+                        <span>"Hooks"</span>
+                    </a>
                     <a href="/admin/secrets" aria-current=current(Section::Secrets)>
                         <Icon name="key-round"/>
                         <span>"Secrets"</span>
@@ -154,6 +167,8 @@ mod tests {
             ("/agents", Section::Agents),
             ("/admin/secrets", Section::Secrets),
             ("/admin/secrets/7", Section::Secrets),
+            ("/admin/repositories/7/edit", Section::Repositories),
+            ("/admin/hooks", Section::Hooks),
             ("/admin", Section::Other),
             ("/me", Section::Other),
         ] {

@@ -3,6 +3,7 @@
 //! **Invariant:** every form here works without a script, and what was typed survives a refusal.
 
 pub mod api;
+mod badge;
 mod delete;
 mod document;
 #[cfg(feature = "ssr")]

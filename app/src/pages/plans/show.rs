@@ -3,6 +3,7 @@
 //! **Invariant:** page and revision stand in the address; rows keep their place while news come in.
 
 use super::api::{RunPlan, get_plan};
+use super::badge::BadgeOfPlan;
 use super::figures::{failing, lead, repository};
 use super::plan_of;
 use super::revisions::Revisions;
@@ -99,6 +100,9 @@ fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
             <TriggersOfPlan plan=id/>
             <Tasks data cursor/>
             <Revisions data/>
+            <IfMay action=Action::Write>
+                <BadgeOfPlan plan=id name/>
+            </IfMay>
         </Page>
     }
 }

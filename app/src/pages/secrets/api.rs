@@ -3,7 +3,7 @@
 //! **Invariant:** each gets the viewer, calls its ports and returns; none answers a value.
 
 use crate::error::Result;
-use domain::secret::{SecretPlan, SecretView};
+use domain::secret::{SecretPlan, SecretUser, SecretView};
 use domain::{SecretId, Timestamp};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct SecretPage {
     pub now: Timestamp,
     /// The secret, without its value.
     pub secret: SecretView,
+    /// What uses it.
+    pub users: Vec<SecretUser>,
 }
 
 /// One secret, without its value.
@@ -53,9 +55,11 @@ pub async fn get_secret(secret: SecretId) -> Result<SecretPage> {
     use crate::context::{viewer, visit};
     let (visit, viewer) = (visit()?, viewer()?);
     let found = visit.ports.secrets.get(&viewer, secret).await;
+    let users = visit.ports.secrets.users(&viewer, secret).await;
     Ok(SecretPage {
         now: visit.now,
         secret: found.map_err(crate::Error::respond)?,
+        users: users.map_err(crate::Error::respond)?,
     })
 }
 

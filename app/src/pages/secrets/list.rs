@@ -7,7 +7,7 @@ use crate::components::{
     ActionForm, Ago, Blank, ButtonKind, Confirm, ErrorNote, Favicon, Icon, IconSize, LinkButton, Loaded, Page, Rows,
     Sign,
 };
-use crate::layout::{IfMay, use_me};
+use crate::layout::{AdminTabs, IfMay, use_me};
 use crate::memo::memo;
 use crate::wire::{Deed, Source};
 use domain::Timestamp;
@@ -65,6 +65,7 @@ fn Body(data: Signal<SecretsView>) -> impl IntoView {
     view! {
         <Favicon sign=Sign::Plain/>
         <Page title="Secrets" heading="Secrets" lead=lead acts=new.into_any()>
+            <AdminTabs/>
             {failed}
             <Show when=move || !none.get() fallback=empty>
                 <table class="data stack" role="table">

@@ -6,6 +6,7 @@ pub mod api;
 mod list;
 mod new;
 mod show;
+mod users;
 mod value;
 
 use crate::chunks;

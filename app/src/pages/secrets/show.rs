@@ -4,6 +4,7 @@
 
 use super::api::{LIST, SecretPage, SetSecret, get_secret};
 use super::list::owner;
+use super::users::Users;
 use super::value;
 use crate::components::{
     ActionForm, Ago, ButtonKind, Crumb, Favicon, FormError, Icon, LinkButton, Loaded, Note, Page, Sign,
@@ -39,6 +40,7 @@ pub fn SecretShow() -> impl IntoView {
 fn Body(data: Signal<SecretPage>) -> impl IntoView {
     let secret = memo(move |_| data.with(|d| d.secret.clone()));
     let name = secret.with_untracked(|s| s.name.clone());
+    let users = memo(move |_| data.with(|d| d.users.clone()));
     let facts = move || {
         let now = data.with(|d| d.now);
         let s = secret.get();
@@ -67,6 +69,7 @@ fn Body(data: Signal<SecretPage>) -> impl IntoView {
         <Favicon sign=Sign::Plain/>
         <Page title=name.clone() heading=name crumbs=vec![Crumb::new("Secrets", LIST)]>
             {facts}
+            {move || view! { <Users users=users.get()/> }}
             <IfMay action=Action::Write>
                 <SetAnew secret/>
             </IfMay>

@@ -63,13 +63,22 @@ fn words(task: &TaskView, e: &Event) -> String {
             .filter(|s| !s.is_empty())
             .map(str::to_owned)
     };
+    let told = match e.kind.as_str() {
+        "repository.told" => Some("The forge took the commit's status".to_owned()),
+        "repository.unreached" => Some("The forge could not be told the commit's status; it is tried again".to_owned()),
+        "repository.refused" => Some("The forge was not told the commit's status".to_owned()),
+        _ => None,
+    };
     let verb = e
         .kind
         .split_once('.')
         .map_or(e.kind.as_str(), |(_, v)| v)
         .replace('_', " ");
-    let mut out = match (&subject, e.subject.as_str()) {
-        (Some(name), _) => format!("{name} {verb}"),
+    let mut out = match (
+        &told.or(subject.map(|name| format!("{name} {verb}"))),
+        e.subject.as_str(),
+    ) {
+        (Some(words), _) => words.clone(),
         (None, "task") => format!("Task {verb}"),
         (None, other) => format!("{other} {} {verb}", e.subject_id),
     };

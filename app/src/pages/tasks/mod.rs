@@ -20,6 +20,7 @@ mod past;
 mod select;
 mod show;
 mod tabs;
+mod told;
 mod tree;
 mod wish;
 

@@ -11,6 +11,7 @@ use super::events::EventsTab;
 use super::facts::{Acts, Facts, Title};
 use super::failure_card::FailureCard;
 use super::tabs::Tabs;
+use super::told::Told;
 use super::tree::Tree;
 use super::wish::{Tab, Wish};
 use crate::Error;
@@ -113,7 +114,7 @@ fn Body(data: Signal<TaskPage>, wish: Memo<Wish>) -> impl IntoView {
     view! {
         <Favicon sign/>
         <Page title heading=format!("#{id}") crumbs acts>
-            {failed} <Title data look/> <Facts data/>
+            {failed} <Title data look/> <Facts data/> <Told data/>
             {move || {
                 waits
                     .get()

@@ -4,7 +4,8 @@
 
 use crate::browser;
 use crate::components::{Icon, IconSize, Note, Time};
-use domain::trigger::{Generic, HookView, Provider, RefusalView};
+use crate::pages::hooks::sender;
+use domain::trigger::{HookView, RefusalView};
 use leptos::prelude::*;
 
 /// The section.
@@ -37,7 +38,10 @@ pub fn Hook(hook: HookView) -> impl IntoView {
         <section class="sect" aria-labelledby="hook">
             <div class="sect-head">
                 <h2 id="hook">"Address for deliveries"</h2>
-                <span class="aside desk">{shared}</span>
+                <span class="aside">
+                    <span class="desk">{shared} " "</span>
+                    <a class="alink" href=format!("/admin/hooks/{}", hook.id)>"The hook"</a>
+                </span>
             </div>
             <div class="grid gap-4 pt-3">
                 <div class="cmd">
@@ -74,19 +78,9 @@ pub fn Hook(hook: HookView) -> impl IntoView {
     .into_any()
 }
 
-/// Who sends, and what proves it.
-fn sender(provider: Provider, signing: &Generic) -> String {
-    match (provider, signing) {
-        (Provider::Generic, Generic::Standard) => "another sender, signed by Standard Webhooks".into(),
-        (Provider::Generic, Generic::Hmac(header)) => format!("another sender, HMAC-SHA-256 in {header}"),
-        (Provider::Generic, Generic::Bearer) => "another sender, with a bearer token".into(),
-        (forge, _) => forge.name().into(),
-    }
-}
-
 /// What was refused last.
 #[component]
-fn Refusals(all: Vec<RefusalView>) -> impl IntoView {
+pub fn Refusals(all: Vec<RefusalView>) -> impl IntoView {
     let count = all.len();
     let rows: Vec<_> = all.into_iter().map(refusal).collect();
     view! {

@@ -1,0 +1,30 @@
+//! Hooks in words: who sends, and what proves it.
+//!
+//! **Invariant:** the words say no more than what is kept.
+
+use domain::trigger::{Generic, HookView, Provider};
+
+/// Who sends, and what proves it.
+pub fn sender(provider: Provider, signing: &Generic) -> String {
+    match (provider, signing) {
+        (Provider::Generic, Generic::Standard) => "another sender, signed by Standard Webhooks".into(),
+        (Provider::Generic, Generic::Hmac(header)) => format!("another sender, HMAC-SHA-256 in {header}"),
+        (Provider::Generic, Generic::Bearer) => "another sender, with a bearer token".into(),
+        (forge, _) => forge.name().into(),
+    }
+}
+
+/// How many triggers listen: `2 triggers`, `none`.
+pub fn listening(hook: &HookView) -> String {
+    match hook.listeners.len() {
+        0 => "none".into(),
+        1 => "1 trigger".into(),
+        n => format!("{n} triggers"),
+    }
+}
+
+/// Whether the newest that came was refused: somebody should look at it.
+pub fn unwell(hook: &HookView) -> bool {
+    let newest = hook.refusals.first().map(|r| r.at);
+    newest.is_some_and(|at| hook.seen_at.is_none_or(|seen| at > seen))
+}

@@ -1,0 +1,55 @@
+//! Server functions of a plan's badge.
+//!
+//! **Invariant:** each gets the viewer, calls one port and returns; a key is told to those who may make one.
+
+use crate::error::Result;
+use domain::PlanId;
+use domain::badge::BadgeKey;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A plan's badge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadgeView {
+    /// The key, if there is one.
+    pub key: Option<BadgeKey>,
+    /// The plan's page, as people reach it.
+    pub page: String,
+}
+
+/// A plan's key, if it has one.
+///
+/// # Errors
+/// What the port says: `Forbidden` for those who may not make one.
+#[server(prefix = "/ui", endpoint = "plans/badge", protocol = crate::wire::Get)]
+pub async fn get_badge(plan: PlanId) -> Result<BadgeView> {
+    use crate::context::{viewer, visit};
+    let (visit, viewer) = (visit()?, viewer()?);
+    let key = visit.ports.badges.key(&viewer, plan).await;
+    Ok(BadgeView {
+        key: key.map_err(crate::Error::respond)?,
+        page: format!("{}/plans/{plan}", visit.public_url),
+    })
+}
+
+/// Makes a key, in the place of one that is there. Stays on the page.
+///
+/// # Errors
+/// What the port says.
+#[server(prefix = "/ui", endpoint = "plans/badge/make", protocol = crate::wire::Post)]
+pub async fn make_badge_key(plan: PlanId) -> Result<()> {
+    use crate::context::{ports, viewer};
+    let made = ports()?.badges.make(&viewer()?, plan).await;
+    made.map(|_| ()).map_err(crate::Error::respond)
+}
+
+/// Removes the key. Stays on the page.
+///
+/// # Errors
+/// What the port says.
+#[server(prefix = "/ui", endpoint = "plans/badge/remove", protocol = crate::wire::Post)]
+pub async fn remove_badge_key(plan: PlanId) -> Result<()> {
+    use crate::context::{ports, viewer};
+    let removed = ports()?.badges.remove(&viewer()?, plan).await;
+    removed.map_err(crate::Error::respond)
+}
