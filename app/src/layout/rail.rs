@@ -86,20 +86,26 @@ pub fn Rail() -> AnyView {
                     <span>"Agents"</span>
                     {away}
                 </a>
+                // A phone's bar has no room for the first two: there they are tabs of the secrets' page.
                 <IfMay action=Action::Write>
-                    // A phone's bar has no room for these two: there they are tabs of the secrets' page.
-                    <a href="/admin/repositories" class="max-md:hidden!" aria-current=current(Section::Repositories)>
-                        <Icon name="folder-git-2"/>
-                        <span>"Repositories"</span>
-                    </a>
-                    <a href="/admin/hooks" class="max-md:hidden!" aria-current=current(Section::Hooks)>
-                        <Icon name="webhook"/>
-                        <span>"Hooks"</span>
-                    </a>
-                    <a href="/admin/secrets" aria-current=current(Section::Secrets)>
-                        <Icon name="key-round"/>
-                        <span>"Secrets"</span>
-                    </a>
+                    <div class="contents">
+                        <a
+                            href="/admin/repositories"
+                            class="max-md:hidden!"
+                            aria-current=current(Section::Repositories)
+                        >
+                            <Icon name="folder-git-2"/>
+                            <span>"Repositories"</span>
+                        </a>
+                        <a href="/admin/hooks" class="max-md:hidden!" aria-current=current(Section::Hooks)>
+                            <Icon name="webhook"/>
+                            <span>"Hooks"</span>
+                        </a>
+                        <a href="/admin/secrets" aria-current=current(Section::Secrets)>
+                            <Icon name="key-round"/>
+                            <span>"Secrets"</span>
+                        </a>
+                    </div>
                 </IfMay>
             </nav>
             <div class="rail-foot">
