@@ -61,7 +61,7 @@ fn Body(data: Signal<HooksView>) -> impl IntoView {
                             <th scope="col">"Sender"</th>
                             <th scope="col">"Listening"</th>
                             <th scope="col">"Last delivery"</th>
-                            <th scope="col">"Refused"</th>
+                            <th scope="col" class="text-end">"Refused"</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
@@ -121,7 +121,7 @@ fn row(h: HookView, now: Timestamp) -> AnyView {
             <td role="cell" class="c-wide text-ink-2" data-label="sender">
                 {sender(h.provider, &h.signing)} {rotating}
             </td>
-            <td role="cell" class="c-cell text-ink-2" data-label="listening">{listening(&h)}</td>
+            <td role="cell" class="c-wide text-ink-2 min-w-0 wrap-anywhere" data-label="listening">{listening(&h)}</td>
             <td role="cell" class="c-cell text-ink-2" data-label="last">{seen}</td>
             <td role="cell" class="c-cell num" data-label="refused">{refused}</td>
         </tr>

@@ -4,7 +4,7 @@
 
 use super::api::{CreateHook, LIST, get_new_hook};
 use crate::components::{
-    ActionForm, ButtonKind, Choice, Crumb, Favicon, Field, FormError, Icon, LinkButton, Loaded, Page, Sign,
+    ActionForm, ButtonKind, Choice, Crumb, Favicon, Field, FormError, Icon, IconSize, LinkButton, Loaded, Page, Sign,
 };
 use crate::wire::{Deed, Source};
 use domain::trigger::Provider;
@@ -50,7 +50,10 @@ fn Body() -> impl IntoView {
                 />
                 <Choice name="provider" label="Sent by" value="github" options=senders.into() error=of("provider")/>
                 <details>
-                    <summary class="text-small text-ink-2 cursor-pointer">"How anything else signs"</summary>
+                    <summary class="text-small text-ink-2 cursor-pointer inl gap-1!">
+                        <Icon name="chevron-right" size=IconSize::Small class="twist"/>
+                        "How anything else signs"
+                    </summary>
                     <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4 pt-3">
                         <Choice name="signing" label="Signed with" value="standard" options=signings/>
                         <Field

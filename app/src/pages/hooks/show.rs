@@ -8,8 +8,8 @@ use super::secret::{Secret, shown_once};
 use super::words::sender;
 use super::{guide, hook_of};
 use crate::components::{
-    ActionForm, ButtonKind, CopyLine, Crumb, ErrorNote, Favicon, Field, FormError, LinkButton, Loaded, Note, Page,
-    Sign, SubmitButton, Time,
+    ActionForm, ButtonKind, CopyLine, Crumb, ErrorNote, Favicon, Field, FormError, Icon, IconSize, LinkButton, Loaded,
+    Note, Page, Sign, SubmitButton, Time,
 };
 use crate::layout::IfMay;
 use crate::live::{Topic, use_live};
@@ -115,7 +115,10 @@ fn Address(data: Signal<HookPage>) -> impl IntoView {
                 view! {
                     <CopyLine text=url label="Copy the address"/>
                     <details open=first.get_untracked()>
-                        <summary class="text-small text-ink-2 cursor-pointer">"What to do at the sender"</summary>
+                        <summary class="text-small text-ink-2 cursor-pointer inl gap-1!">
+                            <Icon name="chevron-right" size=IconSize::Small class="twist"/>
+                            "What to do at the sender"
+                        </summary>
                         <div class="pt-2">{guide::steps(provider, &signing)}</div>
                     </details>
                 }

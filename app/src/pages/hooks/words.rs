@@ -14,12 +14,14 @@ pub fn sender(provider: Provider, signing: &Generic) -> String {
     }
 }
 
-/// How many triggers listen: `2 triggers`, `none`.
+/// Who listens: `push, nightly and 3 more`, `nobody`.
 pub fn listening(hook: &HookView) -> String {
-    match hook.listeners.len() {
-        0 => "none".into(),
-        1 => "1 trigger".into(),
-        n => format!("{n} triggers"),
+    let names: Vec<&str> = hook.listeners.iter().map(|l| l.name.as_str()).collect();
+    match names[..] {
+        [] => "nobody".into(),
+        [one] => one.into(),
+        [one, two] => format!("{one}, {two}"),
+        [one, two, ref more @ ..] => format!("{one}, {two} and {} more", more.len()),
     }
 }
 

@@ -100,9 +100,7 @@ fn Body(data: Signal<PlanPage>, cursor: Memo<String>) -> impl IntoView {
             <TriggersOfPlan plan=id/>
             <Tasks data cursor/>
             <Revisions data/>
-            <IfMay action=Action::Write>
-                <BadgeOfPlan plan=id name/>
-            </IfMay>
+            <BadgeOfPlan plan=id name/>
         </Page>
     }
 }

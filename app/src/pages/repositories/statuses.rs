@@ -59,7 +59,7 @@ pub fn Statuses(
                         <th scope="col">"Told"</th>
                         <th scope="col">"Task"</th>
                         <th scope="col">"Commit"</th>
-                        <th scope="col">"When"</th>
+                        <th scope="col" class="text-end">"When"</th>
                     </tr>
                 </thead>
                 <tbody role="rowgroup">{rows}</tbody>

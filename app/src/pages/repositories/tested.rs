@@ -4,7 +4,7 @@
 
 use super::api::TestRepository;
 use super::looks::{health_look, unwell};
-use crate::components::{ActionForm, ButtonKind, Icon, Note};
+use crate::components::{ActionForm, ButtonKind, Icon, IconSize, Note};
 use crate::wire::Deed;
 use domain::RepositoryId;
 use domain::repository::Connection;
@@ -40,7 +40,10 @@ pub fn said(found: Connection) -> AnyView {
     let branches = (!branches.is_empty()).then(|| {
         view! {
             <details class="mt-1">
-                <summary class="cursor-pointer text-small">"Its branches"</summary>
+                <summary class="cursor-pointer text-small inl gap-1!">
+                    <Icon name="chevron-right" size=IconSize::Small class="twist"/>
+                    "Its branches"
+                </summary>
                 <ul class="flex flex-wrap gap-x-3 gap-y-1 mt-1">{branches}</ul>
             </details>
         }

@@ -11,23 +11,30 @@ use serde::{Deserialize, Serialize};
 /// A plan's badge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadgeView {
+    /// Whether the viewer may make one; who may not is told nothing of it.
+    pub may: bool,
     /// The key, if there is one.
     pub key: Option<BadgeKey>,
     /// The plan's page, as people reach it.
     pub page: String,
 }
 
-/// A plan's key, if it has one.
+/// A plan's key, if it has one, for those who may make one.
 ///
 /// # Errors
-/// What the port says: `Forbidden` for those who may not make one.
+/// What the port says; that it is not for the viewer is no error.
 #[server(prefix = "/ui", endpoint = "plans/badge", protocol = crate::wire::Get)]
 pub async fn get_badge(plan: PlanId) -> Result<BadgeView> {
     use crate::context::{viewer, visit};
     let (visit, viewer) = (visit()?, viewer()?);
-    let key = visit.ports.badges.key(&viewer, plan).await;
+    let (may, key) = match visit.ports.badges.key(&viewer, plan).await {
+        Ok(key) => (true, key),
+        Err(domain::Error::Forbidden { .. }) => (false, None),
+        Err(e) => return Err(crate::Error::respond(e)),
+    };
     Ok(BadgeView {
-        key: key.map_err(crate::Error::respond)?,
+        may,
+        key,
         page: format!("{}/plans/{plan}", visit.public_url),
     })
 }

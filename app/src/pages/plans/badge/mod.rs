@@ -13,7 +13,7 @@ use domain::PlanId;
 use domain::badge::BadgeKey;
 use leptos::prelude::*;
 
-/// The section; for those who may write plans.
+/// The section; nothing for those who may not write plans.
 #[component]
 pub fn BadgeOfPlan(
     /// Which plan.
@@ -29,17 +29,7 @@ pub fn BadgeOfPlan(
         move |_| get_badge(plan),
     );
     view! {
-        <section class="sect" aria-labelledby="badge">
-            <div class="sect-head">
-                <h2 id="badge">"Badge"</h2>
-                <span class="aside desk">"how the last task ended, for pages of others"</span>
-            </div>
-            <Loaded
-                of=badge
-                part=true
-                body=move |data| view! { <Body data plan name make remove/> }.into_any()
-            />
-        </section>
+        <Loaded of=badge part=true body=move |data| view! { <Body data plan name make remove/> }.into_any()/>
     }
     .into_any()
 }
@@ -53,17 +43,26 @@ fn Body(
     remove: Deed<RemoveBadgeKey>,
 ) -> impl IntoView {
     let key = memo(move |_| data.with(|d| d.key.clone()));
+    let may = memo(move |_| data.with(|d| d.may));
     let page = memo(move |_| data.with(|d| d.page.clone()));
     let failed = move || {
         let error = make.error().or_else(|| remove.error());
         error.map(|error| view! { <ErrorNote error/> })
     };
+    let body = move || match key.get() {
+        Some(key) => open(plan, key, name.get(), page.get(), make, remove),
+        None => closed(plan, name.get(), make),
+    };
     view! {
-        {failed}
-        {move || match key.get() {
-            Some(key) => open(plan, key, name.get(), page.get(), make, remove),
-            None => closed(plan, name.get(), make),
-        }}
+        <Show when=move || may.get()>
+            <section class="sect" aria-labelledby="badge">
+                <div class="sect-head">
+                    <h2 id="badge">"Badge"</h2>
+                    <span class="aside desk">"how the last task ended, for pages of others"</span>
+                </div>
+                {failed} {body}
+            </section>
+        </Show>
     }
     .into_any()
 }
