@@ -53,7 +53,7 @@ fn Body(data: Signal<RepositoryPage>) -> impl IntoView {
         .into_any(),
         false => view! {
             <p class="text-ink-2">
-                "It is not asked any more, and its forge is told nothing more. The secret that opens it stays."
+                "It is not asked any more, its forge is told nothing more, and files of plans whose source it is are read without its secret. The secret itself stays."
             </p>
         }
         .into_any(),
