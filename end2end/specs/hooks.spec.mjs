@@ -147,6 +147,7 @@ for (const mode of modes) {
 test('every page of hooks is accessible and good at any width, light and dark', async () => {
   const plan = await planOf('a-plan-with-a-rather-long-name-that-has-to-go-somewhere');
   const trigger = await makeTrigger(the.api, plan, { name: 'a trigger with a rather long name that has to go somewhere or be cut' });
+  await makeTrigger(the.api, plan, { name: 'another that listens', config: { hook_id: trigger.config.hook_id } });
   await deliver(the.server, trigger, push('main'));
   await deliver(the.server, trigger, push('main'), { signedBy: 'not it at all' });
   const hook = trigger.config.hook_id;

@@ -2,7 +2,7 @@
 //! REST handlers are thin doors to the same objects.
 //!
 //! **Invariant:** every method takes the viewer first and decides by `auth::authorize`, except those of `Access` that make
-//! a viewer in the first place.
+//! a viewer in the first place, and `Badges::look`, which a plan's key opens too.
 
 mod access;
 mod badges;

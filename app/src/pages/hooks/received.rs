@@ -58,7 +58,7 @@ fn row(d: ReceivedView, heard: bool) -> impl IntoView {
                 <span class="text-ink-3">" from " {d.from} ", " {size(d.size)} ", proved by " {d.proof}</span>
                 <span class="block text-small text-ink-3 mono wrap-anywhere">{d.key}</span>
             </span>
-            <span class="min-w-0 w-[38%] max-md:w-full grid gap-1">{firings} {nobody}</span>
+            <span class="min-w-0 w-[38%] max-md:w-full grid gap-1.5">{firings} {nobody}</span>
         </li>
     }
 }

@@ -41,7 +41,7 @@ fn Body(data: Signal<HookPage>) -> impl IntoView {
     let sentence = match in_use {
         true => view! {
             <p class="text-ink-2">"These triggers listen to it. Give them another hook, or remove them, first:"</p>
-            <ul class="list-disc ps-5 text-table">{listeners}</ul>
+            <ul class="grid gap-1.5 list-disc ps-5 text-table">{listeners}</ul>
         }
         .into_any(),
         false => view! {

@@ -166,7 +166,7 @@ fn Facts(data: Signal<HookPage>) -> impl IntoView {
                 </IfMay>
             }
             .into_any(),
-            false => view! { <ul class="grid gap-0.5">{listeners}</ul> }.into_any(),
+            false => view! { <ul class="grid gap-1.5">{listeners}</ul> }.into_any(),
         };
         let tone = if h.refused > 0 { "num text-failed" } else { "num" };
         let seen = h.seen_at.map(|at| view! { ", the newest " <Time at/> });

@@ -48,7 +48,7 @@ fn Body(data: Signal<RepositoryPage>) -> impl IntoView {
     let sentence = match in_use {
         true => view! {
             <p class="text-ink-2">"It is in use. Give these another repository, or remove them, first:"</p>
-            <ul class="list-disc ps-5 text-table">{named}</ul>
+            <ul class="grid gap-1.5 list-disc ps-5 text-table">{named}</ul>
         }
         .into_any(),
         false => view! {

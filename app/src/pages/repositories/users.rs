@@ -54,7 +54,7 @@ pub fn Users(users: Vec<RepositoryUser>) -> impl IntoView {
             .collect();
         match links.is_empty() {
             true => view! { <span class="text-ink-3">"none"</span> }.into_any(),
-            false => view! { <ul class="grid gap-0.5">{links}</ul> }.into_any(),
+            false => view! { <ul class="grid gap-1.5">{links}</ul> }.into_any(),
         }
     };
     view! {

@@ -5,7 +5,8 @@
 use super::api::TaskPage;
 use crate::components::{Status, Time};
 use crate::memo::memo;
-use crate::pages::repositories::{api::statuses_of_task, sending_look, told_words};
+use crate::pages::repositories::api::{TaskStatuses, statuses_of_task};
+use crate::pages::repositories::{sending_look, told_words};
 use crate::wire::Source;
 use domain::forge::{Sending, SentStatus};
 use leptos::prelude::*;
@@ -14,8 +15,17 @@ use std::collections::HashSet;
 /// The lines; they follow the task's news.
 #[component]
 pub fn Told(data: Signal<TaskPage>) -> impl IntoView {
-    let at = memo(move |_| data.with(|d| (d.task.id, d.seq)));
-    let told = Source::new(move || at.get(), |(task, _)| statuses_of_task(task));
+    // Without a commit there is nothing to tell of.
+    let at = memo(move |_| data.with(|d| (d.task.id, d.task.revision.as_ref().map(|_| d.seq))));
+    let told = Source::new(
+        move || at.get(),
+        |(task, commit)| async move {
+            match commit {
+                Some(_) => statuses_of_task(task).await,
+                None => Ok(TaskStatuses { sent: Vec::new() }),
+            }
+        },
+    );
     // What was there stays while it is read again; that it cannot be read hides nothing of the task.
     let shown = move |first: Option<Vec<SentStatus>>| {
         let last = memo(move |held: Option<&Vec<SentStatus>>| match told.get() {

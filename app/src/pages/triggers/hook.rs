@@ -111,6 +111,7 @@ fn refusal(r: RefusalView) -> impl IntoView {
             </span>
             <span class="min-w-0 flex-1 max-md:basis-full">
                 {r.reason}
+                "."
                 <span class="text-ink-3">" From "{r.from}", "{size(r.size)}"."</span>
                 {headers}
             </span>
