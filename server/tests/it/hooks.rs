@@ -437,3 +437,38 @@ async fn every_mistake_of_a_trigger_is_told_at_its_field_and_nothing_is_saved() 
     assert_eq!(round.status, 422);
     assert!(round.text().contains("app → app"), "{}", round.text());
 }
+
+#[tokio::test]
+async fn what_came_to_a_hook_is_listed_without_payloads_and_with_what_came_of_it() {
+    let site = Site::new().await;
+    for (id, branch) in [("d-1", "main"), ("d-2", "other")] {
+        assert_eq!(site.house.send(site.push(id, branch)).await.status, 202);
+    }
+    let hook = site.trigger["config"]["hook_id"].as_i64().unwrap();
+    let found = site.get(&format!("/api/v1/hooks/{hook}/received")).await;
+    let row = |d: &Value| [&d["key"], &d["event"], &d["firings"][0]["verdict"]].map(|v| v.as_str().unwrap().to_owned());
+    let told: Vec<_> = found["items"].as_array().unwrap().iter().map(row).collect();
+    assert_eq!(told, [["d-2", "push", "nothing"], ["d-1", "push", "started"]]);
+    assert!(
+        found["items"][0].get("payload").is_none() && !found.to_string().contains("refs/heads"),
+        "{found}"
+    );
+    let hook = site.get(&format!("/api/v1/hooks/{hook}")).await;
+    assert_eq!(
+        (&hook["listeners"][0]["name"], &hook["listeners"][0]["plan"]),
+        (&json!("push"), &json!("app"))
+    );
+    let secrets = site.get("/api/v1/secrets").await;
+    let users = site
+        .get(&format!("/api/v1/secrets/{}/users", secrets["items"][0]["id"]))
+        .await;
+    assert_eq!(
+        (&users["items"][0]["kind"], &users["items"][0]["name"]),
+        (&json!("hook"), &hook["name"])
+    );
+    assert_eq!(
+        site.house.get("/api/v1/hooks/999/received", &site.ana).await.status,
+        404
+    );
+    assert_eq!(site.house.get("/api/v1/secrets/999/users", &site.ana).await.status, 404);
+}

@@ -14,7 +14,7 @@ use crate::store::tasks::{snapshot, view};
 use crate::store::{NewEvent, Result, Store, Tx, repositories};
 use domain::event::Event;
 use domain::forge::{State, Status, Told, place, read, request};
-use domain::git::place_of;
+use domain::git::{is_local, place_of};
 use domain::health::Health;
 use domain::repository::{RepositoryView, same_place};
 use domain::status::TaskStatus;
@@ -228,7 +228,7 @@ impl Statuses {
             return Ok(known);
         }
         let all = repositories::list(&self.store, ProjectId::DEFAULT).await?;
-        let told = |r: &RepositoryView| r.provider != Provider::Generic && r.secret_id.is_some();
+        let told = |r: &RepositoryView| r.provider != Provider::Generic && r.secret_id.is_some() && !is_local(&r.url);
         let all: Arc<[RepositoryView]> = all.into_iter().filter(told).collect();
         *self.forges.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
         Ok(all)
