@@ -26,7 +26,9 @@ pub struct BadgeView {
 #[server(prefix = "/ui", endpoint = "plans/badge", protocol = crate::wire::Get)]
 pub async fn get_badge(plan: PlanId) -> Result<BadgeView> {
     use crate::context::{viewer, visit};
+    use domain::auth::{Action, Scope, authorize};
     let (visit, viewer) = (visit()?, viewer()?);
+    authorize(&viewer, Action::Read, Scope::default_project(&format!("plan {plan}"))).map_err(crate::Error::respond)?;
     let (may, key) = match visit.ports.badges.key(&viewer, plan).await {
         Ok(key) => (true, key),
         Err(domain::Error::Forbidden { .. }) => (false, None),
