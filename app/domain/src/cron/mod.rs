@@ -4,8 +4,11 @@
 //! one that does; where they fall back, a fixed time that comes twice is taken once. A schedule that was read does fire.
 
 mod fields;
+mod shape;
 #[cfg(test)]
 mod tests;
+
+pub use shape::Hour;
 
 use crate::{Problem, Timestamp};
 use croner::Cron;

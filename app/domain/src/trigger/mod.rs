@@ -8,6 +8,7 @@ mod config;
 mod decide;
 mod firing;
 mod hook;
+mod preview;
 mod provider;
 mod redact;
 #[cfg(test)]
@@ -23,6 +24,9 @@ pub use hook::{
     DeliveryView, HookListener, HookView, NewHook, PutHook, ReceivedFiring, ReceivedView, RefusalView,
     problems as hook_problems,
 };
+pub use preview::{CronPreview, CronQuestion, Neighbour, Together, Upcoming, WeekHour};
+#[cfg(feature = "cron")]
+pub use preview::{Crowd, preview};
 pub use provider::Provider;
 pub use redact::redact;
 pub use tryout::{Tried, TryOut};
@@ -235,30 +239,6 @@ pub struct Day {
     pub nothing: u32,
 }
 
-/// What an expression of cron means.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CronPreview {
-    /// In words.
-    pub sentence: String,
-    /// The five fields, with what `H` stands for.
-    pub plain: String,
-    /// The next times.
-    pub next: Vec<Upcoming>,
-}
-
-/// A time to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Upcoming {
-    /// When.
-    pub at: Timestamp,
-    /// What clocks of its zone show then, as `2027-03-29 02:30`.
-    pub local: String,
-    /// What clocks do at that time, if anything: `forward` over the time that was meant, or `back`, so that it comes twice.
-    pub jump: Option<String>,
-}
-
 /// What a look at a remote found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -269,21 +249,6 @@ pub struct Checked {
     pub said: String,
     /// What was fired for it.
     pub firings: Vec<FiringId>,
-}
-
-/// What is asked of an expression of cron.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CronQuestion {
-    /// Five fields.
-    pub cron: String,
-    /// A time zone of the IANA's list; UTC when absent.
-    #[serde(default)]
-    pub zone: Option<String>,
-    /// The trigger that it is for: `H` is spread by it.
-    #[serde(default)]
-    pub trigger_id: Option<TriggerId>,
 }
 
 /// A secret that was made for somebody, shown once.
