@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str, &[&str])] = &[
     ("domain", "app/domain", &[]),
     ("app", "app", &["domain"]),
     ("frontend", "frontend", &["app"]),
+    ("editor", "frontend/editor", &["domain"]),
     ("protocol", "server/protocol", &["domain"]),
     ("shim", "server/shim", &[]),
     ("failpoint", "server/failpoint", &[]),

@@ -1,5 +1,5 @@
-//! The two Cargo builds of the product: the browser's module and the server's binary.
-//! They are separate calls, because one call would give package `app` both `ssr` and `hydrate`.
+//! The Cargo builds of the product: the browser's two modules and the server's binary.
+//! They are separate calls, because one call would give package `app` both `ssr` and `hydrate`, and `domain` all it can be.
 //!
 //! **Invariant:** the same `cargo` that started xtask is used, so a pinned toolchain stays pinned.
 
@@ -27,7 +27,7 @@ impl Profile {
         }
     }
 
-    /// The folder below the wasm target in which Cargo leaves the module.
+    /// Cargo's profile for modules, unless it is `dev`, and the folder below the wasm target in which it leaves them.
     pub fn wasm_folder(self) -> &'static str {
         match self {
             Self::Debug => "debug",
@@ -36,20 +36,30 @@ impl Profile {
     }
 }
 
-/// Compiles package `frontend` to WebAssembly.
+/// Compiles packages `frontend` and `editor` to WebAssembly.
 pub fn build_wasm(workspace: &Workspace, profile: Profile) -> Result<()> {
     let mut command = cargo(workspace);
-    let what = ["--package", "frontend", "--lib", "--target", "wasm32-unknown-unknown"];
+    command.arg("build").args(wasm("editor"));
+    if profile == Profile::Release {
+        command.args(["--profile", profile.wasm_folder()]);
+    }
+    run(command, "building the editor's module")?;
+    let mut command = cargo(workspace);
+    let what = wasm("frontend");
     match profile {
         Profile::Debug => command.arg("build").args(what),
         // In chunks; the relocations say what belongs to which.
         Profile::Release => command
             .arg("rustc")
             .args(what)
-            .args(["--profile", "wasm-release", "--features", "split"])
+            .args(["--profile", profile.wasm_folder(), "--features", "split"])
             .args(["--", "-Clink-args=--emit-relocs"]),
     };
     run(command, "building the browser bundle")
+}
+
+fn wasm(package: &str) -> [&str; 5] {
+    ["--package", package, "--lib", "--target", "wasm32-unknown-unknown"]
 }
 
 /// Compiles the binary `caracal`; a release build takes the site in.

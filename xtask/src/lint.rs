@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 pub fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = Vec::new();
     let mut sources = Vec::new();
-    for folder in ["app/src", "frontend/src"] {
+    for folder in ["app/src", "frontend/src", "frontend/editor/src"] {
         collect(&workspace.path(folder), &mut sources)?;
     }
     for path in sources {

@@ -6,6 +6,7 @@
 mod cargo;
 mod compress;
 mod dist;
+mod editor;
 mod lint;
 mod site;
 mod split;

@@ -1,4 +1,5 @@
-//! Makes the folder the server serves: `pkg/caracal.{js,css}`, `pkg/caracal_bg.wasm` and everything of `public/`.
+//! Makes the folder the server serves: `pkg/caracal.{js,css}`, `pkg/caracal_bg.wasm`, the editor's module and everything
+//! of `public/`.
 //! Styles and the WebAssembly build run side by side; the rest waits for both.
 //!
 //! **Invariant:** a running server never sees half a site: the folder is made aside and moved into place when whole.
@@ -14,7 +15,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::cargo::{self, Profile};
 use crate::stamp::Stamp;
 use crate::workspace::Workspace;
-use crate::{compress, split, stamp, trim};
+use crate::{compress, editor, split, stamp, trim};
 
 /// Builds the site of `profile`, or finds that it is up to date.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
@@ -72,11 +73,13 @@ fn inputs(workspace: &Workspace, profile: Profile, styles: &Path) -> Result<Stam
     stamp.text(concat!(
         include_str!("site.rs"),
         include_str!("compress.rs"),
+        include_str!("editor.rs"),
         include_str!("trim.rs"),
         include_str!("split.rs")
     ));
     stamp.file(&workspace.path("Cargo.lock"))?;
-    stamp.file(&workspace.wasm(profile))?;
+    stamp.file(&workspace.wasm("frontend", profile))?;
+    stamp.file(&workspace.wasm("editor", profile))?;
     stamp.file(styles)?;
     stamp.tree(&workspace.path("public"))?;
     Ok(stamp)
@@ -86,7 +89,7 @@ fn assemble(workspace: &Workspace, profile: Profile, styles: &Path, site: &Path)
     remove(site)?;
     let pkg = site.join("pkg");
     fs::create_dir_all(&pkg).with_context(|| format!("making {}", pkg.display()))?;
-    let module = workspace.wasm(profile);
+    let module = workspace.wasm("frontend", profile);
     let mut bindgen = Bindgen::new();
     match profile {
         Profile::Debug => bindgen.input_path(module),
@@ -106,6 +109,7 @@ fn assemble(workspace: &Workspace, profile: Profile, styles: &Path, site: &Path)
         .out_name("caracal")
         .generate(&pkg)
         .context("making the JavaScript side of the browser bundle")?;
+    editor::bundle(&workspace.wasm("editor", profile), profile, &pkg)?;
     fs::copy(styles, pkg.join("caracal.css")).context("copying the styles")?;
     copy_tree(&workspace.path("public"), site)?;
     if profile == Profile::Release {

@@ -27,12 +27,13 @@ impl Workspace {
         self.root.join(path)
     }
 
-    /// The wasm module Cargo wrote for `profile`.
-    pub fn wasm(&self, profile: Profile) -> PathBuf {
+    /// The wasm module Cargo wrote of `package` for `profile`.
+    pub fn wasm(&self, package: &str, profile: Profile) -> PathBuf {
         self.target
             .join("wasm32-unknown-unknown")
             .join(profile.wasm_folder())
-            .join("frontend.wasm")
+            .join(package)
+            .with_extension("wasm")
     }
 
     /// The release binary Cargo wrote for another target than this machine's own.

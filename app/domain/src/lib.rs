@@ -18,6 +18,8 @@ pub mod id;
 pub mod label;
 pub mod lifecycle;
 pub mod live;
+#[cfg(any(feature = "document", feature = "rules"))]
+mod nearest;
 pub mod page;
 pub mod placement;
 pub mod plan;

@@ -77,13 +77,23 @@ fn answer(path: &str, headers: &HeaderMap, get: impl Fn(&str) -> Option<File>) -
     Some(response)
 }
 
-/// Names carry no version, so a browser asks each time and mostly hears 304; fonts alone may be a week old.
+/// A name that holds the digest of its build is never another file; of the others, which carry no version, a browser asks
+/// each time and mostly hears 304; fonts alone may be a week old.
 fn cache_control(name: &str) -> &'static str {
     if name.ends_with(".woff2") {
         "public, max-age=604800"
+    } else if is_fingerprinted(name) {
+        "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     }
+}
+
+/// Whether a file of `pkg` is named `…-0123456789abcdef.…`, as xtask names chunks and the editor's module.
+fn is_fingerprinted(name: &str) -> bool {
+    let stem = name.strip_prefix("pkg/").and_then(|n| n.split('.').next());
+    let digest = stem.and_then(|s| s.strip_suffix("_bg").unwrap_or(s).rsplit_once('-'));
+    digest.is_some_and(|(_, d)| d.len() == 16 && d.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
 fn content_type(name: &str) -> HeaderValue {
@@ -144,6 +154,8 @@ mod tests {
             "pkg/caracal.css.br" => b"br",
             "pkg/caracal.css.gz" => b"gz",
             "favicon.svg" | "fonts/inter.woff2" | "pkg/caracal_bg.wasm" | "pkg/caracal.js" => b"only plain",
+            "pkg/editor-0123456789abcdef_bg.wasm" | "pkg/split_rest-0123456789abcdef.wasm" => b"of one build",
+            "pkg/editor.js" | "pkg/split_rest-0123456789abcde.wasm" => b"of any",
             _ => return None,
         };
         let mut digest = [0; 32];
@@ -210,6 +222,18 @@ mod tests {
             ("/pkg/caracal.css", "text/css; charset=utf-8", "no-cache"),
             ("/pkg/caracal.js", "text/javascript; charset=utf-8", "no-cache"),
             ("/pkg/caracal_bg.wasm", "application/wasm", "no-cache"),
+            (
+                "/pkg/editor-0123456789abcdef_bg.wasm",
+                "application/wasm",
+                "public, max-age=31536000, immutable",
+            ),
+            (
+                "/pkg/split_rest-0123456789abcdef.wasm",
+                "application/wasm",
+                "public, max-age=31536000, immutable",
+            ),
+            ("/pkg/editor.js", "text/javascript; charset=utf-8", "no-cache"),
+            ("/pkg/split_rest-0123456789abcde.wasm", "application/wasm", "no-cache"),
             ("/favicon.svg", "image/svg+xml", "no-cache"),
             ("/fonts/inter.woff2", "font/woff2", "public, max-age=604800"),
         ];

@@ -3,6 +3,7 @@
 //! **Invariant:** the same in server and browser; all rules are asked, so that a firing shows each of them, and the first
 //! that is false gives the reason.
 
+use super::redact::{TAKEN_OUT, is_secret};
 use super::{Asked, Evaluation, PARAMETERS, RULES, Setting};
 use crate::Problem;
 use crate::git::{check_ref, check_revision, path_of};
@@ -79,7 +80,16 @@ pub fn decide(wanted: &Wanted<'_>, event: &Event) -> (Decision, Evaluation) {
             }
         };
         keys.extend(rule.keys().into_iter().map(|(key, _)| key.to_owned()));
-        let answer = rule.ask(event);
+        let mut answer = rule.ask(event);
+        // It was compared with what was sent; what is told of it, and kept, is as of payloads.
+        for compared in answer.compared.iter_mut().filter(|c| is_secret(&c.key)) {
+            let hidden = |value: &mut String| {
+                if !matches!(value.as_str(), "" | "true" | "false") {
+                    *value = TAKEN_OUT.into();
+                }
+            };
+            compared.found.iter_mut().for_each(hidden);
+        }
         if !answer.holds && failed.is_none() {
             failed = Some(answer.why());
         }

@@ -8,6 +8,7 @@ mod config;
 mod decide;
 mod firing;
 mod hook;
+mod known;
 mod preview;
 mod provider;
 mod redact;
@@ -24,12 +25,17 @@ pub use hook::{
     DeliveryView, HookListener, HookView, NewHook, PutHook, ReceivedFiring, ReceivedView, RefusalView,
     problems as hook_problems,
 };
+#[cfg(feature = "rules")]
+pub use known::check_rules;
+pub use known::{KnownFields, RulesCheck, RulesQuestion};
 pub use preview::{CronPreview, CronQuestion, Neighbour, Together, Upcoming, WeekHour};
 #[cfg(feature = "cron")]
 pub use preview::{Crowd, preview};
 pub use provider::Provider;
-pub use redact::redact;
-pub use tryout::{Tried, TryOut};
+pub use redact::{TAKEN_OUT, redact};
+pub use tryout::{Trial, Tried, TryOut};
+#[cfg(feature = "rules")]
+pub use tryout::{payload_of, try_out};
 pub use words::{condition, name_problem};
 
 use crate::secret::SecretValue;

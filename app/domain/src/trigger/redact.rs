@@ -25,9 +25,8 @@ pub fn redact(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
-                let name = name.to_lowercase().replace('-', "_");
                 let holds = !value.is_null() && !value.is_boolean() && value != "";
-                if holds && SECRET.iter().any(|s| name.contains(s)) {
+                if holds && is_secret(name) {
                     *value = Value::String(TAKEN_OUT.into());
                 } else {
                     redact(value);
@@ -37,6 +36,13 @@ pub fn redact(value: &mut Value) {
         Value::Array(all) => all.iter_mut().for_each(redact),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Whether a name, or a dotted path of names, sounds like a secret's.
+#[must_use]
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    SECRET.iter().any(|s| name.contains(s))
 }
 
 #[cfg(test)]

@@ -2,13 +2,19 @@
 //!
 //! **Invariant:** a try says what the server would do with the same words.
 
-use super::{Evaluation, Provider, Verdict};
-use crate::{DeliveryId, PlanId, TriggerId};
+#[cfg(feature = "rules")]
+mod judge;
+
+#[cfg(feature = "rules")]
+pub use judge::{payload_of, try_out};
+
+use super::{Evaluation, KnownFields, Provider, Verdict};
+use crate::{DeliveryId, PlanId, Problem, TriggerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is tried.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TryOut {
@@ -66,4 +72,19 @@ pub struct Tried {
     pub parameters: BTreeMap<String, String>,
     /// Of the last deliveries: how many there are, how many start something now, and how many would.
     pub of_last: Option<[u32; 3]>,
+    /// What is probably not meant: a rule on a field that no delivery of the hook ever had, say.
+    pub warnings: Vec<Problem>,
+}
+
+/// A try with all that is needed to judge it on the spot, as the editor of the browser does.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// What is tried; `payload` may be absent where `text` is there.
+    pub what: TryOut,
+    /// The payload as it is written.
+    pub text: Option<String>,
+    /// The URL of the plan's source, if it has one.
+    pub source: Option<String>,
+    /// The fields that deliveries of the hook had.
+    pub known: Option<KnownFields>,
 }

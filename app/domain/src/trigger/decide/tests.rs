@@ -224,3 +224,20 @@ fn a_strangers_change_starts_under_their_name_and_on_no_branch_of_ours() {
         Decision::Start(Start { fork: Some(_), .. })
     ));
 }
+
+#[test]
+fn what_sounds_like_a_secret_is_compared_and_told_to_nobody() {
+    let rules = texts(&["payload.deploy.token == hunter2", "payload.deploy.token =~ ^hunter"]);
+    let mut event = push("main");
+    event.payload = json!({ "deploy": { "token": "hunter2" } });
+    let (decision, evaluation) = decide(&with(&rules, &BTreeMap::new()), &event);
+    assert!(matches!(decision, Decision::Start(_)), "{decision:?}");
+    for asked in evaluation.rules {
+        assert_eq!(asked.found, [crate::trigger::TAKEN_OUT]);
+        assert!(
+            asked.why.starts_with("payload.deploy.token `(taken out)` "),
+            "{}",
+            asked.why
+        );
+    }
+}
