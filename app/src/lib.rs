@@ -16,6 +16,7 @@ pub mod chunks;
 pub mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+pub mod editor;
 pub mod error;
 pub mod layout;
 pub mod live;

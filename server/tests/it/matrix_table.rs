@@ -122,6 +122,7 @@ pub const REST: &[(&str, &str, &str, Takes)] = &[
     ("GET", "/triggers/{trigger}/firings", "", Read),
     ("POST", "/triggers/try", r#"{"payload":{}}"#, Read),
     ("POST", "/triggers/cron", r#"{"cron":"0 0 * * *"}"#, Read),
+    ("POST", "/triggers/rules", r#"{"rules":["branch == main"]}"#, Read),
     ("GET", "/firings", "", Read),
     ("GET", "/firings/{firing}", "", Read),
     ("POST", "/firings/{firing}/replay", "", Run),

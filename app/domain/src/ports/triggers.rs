@@ -5,8 +5,7 @@
 use crate::auth::Viewer;
 use crate::page::{Page, PageQuery};
 use crate::trigger::{
-    Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, MadeTrigger, NewHook,
-    NewTrigger, PutHook, PutTrigger, ReceivedView, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, KnownFields, MadeTrigger, Neighbour, NewHook, NewTrigger, PutHook, PutTrigger, ReceivedView, RulesCheck, RulesQuestion, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use crate::{FiringId, HookId, Result, TriggerId};
 use async_trait::async_trait;
@@ -46,8 +45,14 @@ pub trait Triggers: Send + Sync {
     async fn firing(&self, viewer: &Viewer, id: FiringId) -> Result<FiringView>;
     /// Decides again about what a firing was about, by the trigger as it is now.
     async fn replay(&self, viewer: &Viewer, id: FiringId) -> Result<FiringView>;
-    /// What an expression of cron means, and its next ten times.
+    /// What an expression of cron means, its next ten times, and who else fires then.
     async fn preview(&self, viewer: &Viewer, what: CronQuestion) -> Result<CronPreview>;
+    /// Other schedules that are on, newest first, at most 200.
+    async fn others(&self, viewer: &Viewer, but: Option<TriggerId>) -> Result<Vec<Neighbour>>;
+    /// The fields that the last deliveries of a hook had.
+    async fn known_fields(&self, viewer: &Viewer, hook: HookId) -> Result<KnownFields>;
+    /// What is wrong with rules, and what is probably not meant.
+    async fn check_rules(&self, viewer: &Viewer, what: RulesQuestion) -> Result<RulesCheck>;
     /// Says what would be decided; nothing is started or saved.
     async fn try_out(&self, viewer: &Viewer, what: TryOut) -> Result<Tried>;
 }

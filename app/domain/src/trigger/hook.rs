@@ -140,6 +140,13 @@ pub struct DeliveryView {
     pub payload: Option<serde_json::Value>,
 }
 
+/// What headers call a delivery, as `push`.
+#[must_use]
+pub fn event_name(headers: &[(String, String)]) -> Option<&str> {
+    let named = headers.iter().find(|(name, _)| name.to_lowercase().ends_with("-event"));
+    named.map(|(_, value)| value.as_str())
+}
+
 /// A hook to be.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -128,13 +128,6 @@ impl Facts for Event {
     }
 }
 
-/// What a delivery's headers call it, as `push`.
-#[must_use]
-pub fn event_name(headers: &[(String, String)]) -> Option<&str> {
-    let named = headers.iter().find(|(name, _)| name.to_lowercase().ends_with("-event"));
-    named.map(|(_, value)| value.as_str())
-}
-
 /// What every forge says of a push alike: which ref it moved, and to where.
 fn pushed(p: &Value) -> Result<Event, String> {
     let name = needed(p, "/ref", "push")?;

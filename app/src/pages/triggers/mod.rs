@@ -22,6 +22,7 @@ mod settings;
 mod show;
 mod strip;
 mod trail;
+mod verdict;
 pub mod view;
 
 use crate::chunks;

@@ -85,12 +85,27 @@ pub struct TriggersView {
 pub struct Band {
     /// Where it begins.
     pub from: Timestamp,
-    /// How many firings there will be.
+    /// How many firings there will be, but for those of `busy`.
     pub firings: u32,
     /// Parts of the day in which something fires, and how often: see `SLOTS`.
     pub marks: Vec<(u32, u32)>,
-    /// When most triggers fire at the same time, and their names; two at least.
+    /// When most triggers fire at the same time, and their names; two at least, none of `busy`.
     pub together: Option<(Timestamp, Vec<String>)>,
+    /// Those that fire all day long: drawn as lines.
+    pub busy: Vec<Busy>,
+}
+
+/// A schedule that fires half-hourly or more often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Its trigger.
+    pub id: TriggerId,
+    /// That trigger's name.
+    pub name: String,
+    /// When it fires, in words: `Every 5 minutes`.
+    pub words: String,
+    /// Parts of the day in which it does, first and last, as of `marks`.
+    pub spans: Vec<(u32, u32)>,
 }
 
 impl Band {

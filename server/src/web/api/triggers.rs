@@ -14,8 +14,8 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use domain::page::Page;
 use domain::trigger::{
-    Checked, CronPreview, CronQuestion, FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, Tried, TriggerQuery,
-    TriggerView, TryOut, Verdict,
+    Checked, CronPreview, CronQuestion, FiringView, Kind, MadeTrigger, NewTrigger, PutTrigger, RulesCheck,
+    RulesQuestion, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
 };
 use domain::{Error, FiringId, PlanId, TriggerId};
 
@@ -61,9 +61,22 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .takes::<TryOut>()
         .gives::<Tried>(),
-        endpoint(Method::POST, "/triggers/cron", "What an expression of cron means, and its next ten times.", preview)
-            .takes::<CronQuestion>()
-            .gives::<CronPreview>(),
+        endpoint(
+            Method::POST,
+            "/triggers/cron",
+            "What an expression of cron means, its next ten times, and who else fires then.",
+            preview,
+        )
+        .takes::<CronQuestion>()
+        .gives::<CronPreview>(),
+        endpoint(
+            Method::POST,
+            "/triggers/rules",
+            "What is wrong with rules, and what is probably not meant: a field that no delivery of the hook ever had, say.",
+            check_rules,
+        )
+        .takes::<RulesQuestion>()
+        .gives::<RulesCheck>(),
         endpoint(Method::GET, "/firings", "What all triggers decided, newest first.", firings)
             .query([LIMIT, CURSOR, many("verdict", "`started`, `held`, `nothing` or `error`.")])
             .lists::<FiringView>(),
@@ -186,6 +199,10 @@ async fn replay(State(web): Doors, Who(viewer): Who, Id(id): Id<FiringId>) -> Re
 
 async fn preview(State(web): Doors, Who(viewer): Who, Sent(what): Sent<CronQuestion>) -> Answer<CronPreview> {
     Ok(Json(web.ports.triggers.preview(&viewer, what).await?))
+}
+
+async fn check_rules(State(web): Doors, Who(viewer): Who, Sent(what): Sent<RulesQuestion>) -> Answer<RulesCheck> {
+    Ok(Json(web.ports.triggers.check_rules(&viewer, what).await?))
 }
 
 async fn try_out(State(web): Doors, Who(viewer): Who, Sent(what): Sent<TryOut>) -> Answer<Tried> {

@@ -4,11 +4,11 @@
 
 use crate::context::Visit;
 use crate::error::Result;
-use crate::pages::triggers::view::{Band, FiringRow, Next, TriggerRow};
+use crate::pages::triggers::view::{Band, Busy, FiringRow, Next, TriggerRow};
 use domain::auth::Viewer;
 use domain::cron::Schedule;
 use domain::page::{Page, PageQuery};
-use domain::trigger::{Config, Cron, FiringView, Kind, TriggerQuery, TriggerView};
+use domain::trigger::{Config, Cron, Crowd, FiringView, Kind, TriggerQuery, TriggerView};
 use domain::{PlanId, Timestamp, TriggerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -60,7 +60,7 @@ pub async fn crons(visit: &Visit, viewer: &Viewer) -> Result<Option<Vec<TriggerV
 pub fn band(crons: &[TriggerView], now: Timestamp) -> Option<Band> {
     let end = now.plus(DAY);
     let mut times: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
-    let mut left = DRAWN;
+    let (mut left, mut busy) = (DRAWN, Vec::new());
     for t in crons {
         let (Config::Cron(cron), Some(first)) = (&t.config, t.next_fire_at) else {
             continue;
@@ -69,6 +69,18 @@ pub fn band(crons: &[TriggerView], now: Timestamp) -> Option<Band> {
             continue;
         };
         let last = cron.until.map_or(end, |until| until.min(end));
+        if Crowd::is_busy(&schedule) {
+            let spans = spans(&schedule, now, last);
+            if !spans.is_empty() {
+                busy.push(Busy {
+                    id: t.id,
+                    name: t.name.clone(),
+                    words: schedule.sentence().trim_end_matches('.').to_owned(),
+                    spans,
+                });
+            }
+            continue;
+        }
         let mut next = Some(first.max(now));
         while let Some(at) = next.filter(|at| *at <= last) {
             left = left.checked_sub(1)?;
@@ -82,15 +94,38 @@ pub fn band(crons: &[TriggerView], now: Timestamp) -> Option<Band> {
         .map(|(at, names)| (*at, names.clone()));
     let mut marks: BTreeMap<u32, u32> = BTreeMap::new();
     for (at, names) in &times {
-        let slot = u32::try_from(at.since(now) / (DAY / i64::from(Band::SLOTS))).unwrap_or(0);
-        *marks.entry(slot.min(Band::SLOTS - 1)).or_default() += u32::try_from(names.len()).unwrap_or(u32::MAX);
+        *marks.entry(slot(*at, now)).or_default() += u32::try_from(names.len()).unwrap_or(u32::MAX);
     }
-    (!marks.is_empty()).then(|| Band {
+    (!marks.is_empty() || !busy.is_empty()).then(|| Band {
         from: now,
         firings: marks.values().sum(),
         marks: marks.into_iter().collect(),
         together,
+        busy,
     })
+}
+
+/// The part of the day that an instant is in.
+fn slot(at: Timestamp, now: Timestamp) -> u32 {
+    let slot = at.since(now) / (DAY / i64::from(Band::SLOTS));
+    u32::try_from(slot).unwrap_or(0).min(Band::SLOTS - 1)
+}
+
+/// The parts of the day in which a schedule fires every hour.
+fn spans(schedule: &Schedule, now: Timestamp, last: Timestamp) -> Vec<(u32, u32)> {
+    const HOUR: u32 = Band::SLOTS / 24;
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for hour in schedule.hours(now, last) {
+        let first = slot(hour.first, now);
+        // To the end of that hour of the clock.
+        let into = u32::try_from(hour.first.0.rem_euclid(3_600_000) / 300_000).unwrap_or(0);
+        let end = (first + HOUR - 1 - into.min(HOUR - 1)).min(Band::SLOTS - 1);
+        match spans.last_mut() {
+            Some(span) if first <= span.1 + HOUR => span.1 = end,
+            _ => spans.push((first, end)),
+        }
+    }
+    spans
 }
 
 /// Triggers as rows.
@@ -300,11 +335,16 @@ mod tests {
         let late = cron("later", "30 2 1 1 *", at("2027-01-01T02:30:00Z"));
         assert_eq!(band(&[late], now), None, "nothing comes");
         let often = cron("often", "* * * * *", at("2026-11-22T02:01:00Z"));
-        assert_eq!(
-            band(&[often.clone(), often.clone(), often], now),
-            None,
-            "too much comes"
-        );
+        let work = cron("work", "*/10 8-17 * * *", at("2026-11-22T08:00:00Z"));
+        let drawn = band(&[often, work], now).unwrap();
+        assert_eq!((drawn.firings, drawn.marks, drawn.together), (0, vec![], None));
+        let told: Vec<_> = drawn.busy.iter().map(|b| (b.words.as_str(), &b.spans[..])).collect();
+        // From 02:00 on: 08:00 is 72 parts later, 18:00 is 192.
+        assert_eq!(told, [("Every minute", &[(0, 287)][..]), (told[1].0, &[(72, 191)][..])]);
+        let many: Vec<_> = (0..80)
+            .map(|_| cron("x", "0,30 0-22 * * *", at("2026-11-22T02:30:00Z")))
+            .collect();
+        assert_eq!(band(&many, now), None, "too much comes");
     }
 
     #[test]

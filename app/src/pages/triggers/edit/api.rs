@@ -4,7 +4,7 @@
 
 use super::draft::Draft;
 use crate::error::{Error, Result};
-use domain::trigger::{CronPreview, DeliveryView, HookView, Tried};
+use domain::trigger::{CronPreview, DeliveryView, HookView, KnownFields, Neighbour, RulesCheck, Tried};
 use domain::{DeliveryId, HookId, PlanId, RepositoryId, TriggerId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,10 @@ pub struct EditView {
     pub deliveries: Vec<DeliveryView>,
     /// What its expression means, of crons.
     pub preview: Option<CronPreview>,
+    /// Other schedules.
+    pub others: Vec<Neighbour>,
+    /// The fields that deliveries of that hook had.
+    pub known: Option<KnownFields>,
 }
 
 /// Deliveries that the form shows.
@@ -157,6 +161,17 @@ async fn filled(
         Kind::Cron => ports.triggers.preview(&viewer, question).await.ok(),
         _ => None,
     };
+    let others = ports.triggers.others(&viewer, id).await.map_err(Error::respond)?;
+    let known = match &hook {
+        Some(h) => Some(
+            ports
+                .triggers
+                .known_fields(&viewer, h.id)
+                .await
+                .map_err(Error::respond)?,
+        ),
+        None => None,
+    };
     Ok(EditView {
         seq,
         id,
@@ -170,6 +185,8 @@ async fn filled(
         secret,
         deliveries,
         preview,
+        others,
+        known,
     })
 }
 
@@ -278,6 +295,25 @@ pub async fn preview_cron(cron: String, zone: String, #[server(default)] trigger
         .map_err(Error::respond)
 }
 
+/// What there is to say of rules, while they are written; `hook`: whose deliveries they will be asked about.
+///
+/// # Errors
+/// What the port says.
+#[server(prefix = "/ui", endpoint = "triggers/rules", protocol = crate::wire::Post)]
+pub async fn check_rules(#[server(default)] rules: String, #[server(default)] hook: i64) -> Result<RulesCheck> {
+    use crate::context::{ports, viewer};
+    let what = domain::trigger::RulesQuestion {
+        rules: super::rules::lines(&rules),
+        hook_id: (hook > 0).then_some(HookId(hook)),
+        trigger_id: None,
+    };
+    ports()?
+        .triggers
+        .check_rules(&viewer()?, what)
+        .await
+        .map_err(Error::respond)
+}
+
 /// What rules would decide about a delivery, while they are written.
 ///
 /// # Errors
@@ -288,16 +324,13 @@ pub async fn try_rules(
     #[server(default)] trigger: i64,
     #[server(default)] rules: String,
     #[server(default)] plan: String,
+    #[server(default)] ignore_skip: bool,
 ) -> Result<Tried> {
     use crate::context::{ports, viewer};
     let what = domain::trigger::TryOut {
         plan_id: plan.parse().ok().map(PlanId),
-        rules: rules
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        rules: super::rules::lines(&rules),
+        ignore_skip,
         delivery_id: Some(delivery),
         trigger_id: (trigger > 0).then_some(TriggerId(trigger)),
         ..Default::default()

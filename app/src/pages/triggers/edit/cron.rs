@@ -1,18 +1,19 @@
 //! A cron: its expression, what that means while one writes, what becomes of missed times.
 //!
-//! **Invariant:** the sentence and the times are the server's own reading of what stands in the field.
+//! **Invariant:** the sentence and the times are those by which it would fire: worked out by the editor's module, or by the
+//! server where that is not there.
 
-use super::api::preview_cron;
-use super::draft::Draft;
+use super::api::{EditView, preview_cron};
 use super::fields::{Radios, Text};
+use super::week::Week;
 use crate::browser;
 use crate::components::{Icon, IconSize};
+use crate::editor::{Editor, State};
 use crate::error::Error;
-use domain::TriggerId;
-use domain::trigger::{CronPreview, Upcoming};
+use domain::trigger::{CronPreview, CronQuestion, Together, Upcoming};
 use leptos::prelude::*;
 
-/// Milliseconds without a key before the expression is read.
+/// Milliseconds without a key before the server is asked to read the expression.
 const PAUSE: u32 = 250;
 /// Zones that are proposed; any of the IANA's list is taken.
 const ZONES: [&str; 24] = [
@@ -50,23 +51,49 @@ pub struct Reading(RwSignal<Option<Result<CronPreview, Error>>>);
 
 /// The fields.
 #[component]
-pub fn Fields(draft: Draft, trigger: Option<TriggerId>) -> impl IntoView {
+pub fn Fields(first: EditView, editor: Editor) -> impl IntoView {
+    let EditView {
+        draft,
+        id: trigger,
+        preview,
+        others,
+        ..
+    } = first;
     let (cron, zone) = (RwSignal::new(draft.cron.clone()), RwSignal::new(draft.zone.clone()));
-    let reading = RwSignal::new(None);
+    let reading = RwSignal::new(preview.map(Ok));
     provide_context(Reading(reading));
-    let read = Action::new(move |(cron, zone): &(String, String)| {
+    let ask = Action::new(move |(cron, zone): &(String, String)| {
         preview_cron(cron.clone(), zone.clone(), trigger.map_or(0, |t| t.0))
+    });
+    let others = StoredValue::new(others);
+    Effect::new(move || {
+        if editor.state() == State::There {
+            others.with_value(|others| editor.meet(others));
+        }
     });
     Effect::new(move || {
         let asked = (cron.get(), zone.get());
-        browser::after(PAUSE, move || {
-            if (cron.get_untracked(), zone.get_untracked()) == asked {
-                read.dispatch(asked);
+        match editor.state() {
+            State::Coming => {}
+            State::There => {
+                let what = CronQuestion {
+                    cron: asked.0,
+                    zone: Some(asked.1),
+                    trigger_id: trigger,
+                };
+                if let Some(answer) = editor.cron(&what) {
+                    reading.set(Some(answer));
+                }
             }
-        });
+            State::Missing => browser::after(PAUSE, move || {
+                if (cron.get_untracked(), zone.get_untracked()) == asked {
+                    ask.dispatch(asked);
+                }
+            }),
+        }
     });
     Effect::new(move || {
-        if let Some(answer) = read.value().get() {
+        if let Some(answer) = ask.value().get() {
             reading.set(Some(answer));
         }
     });
@@ -93,6 +120,7 @@ pub fn Fields(draft: Draft, trigger: Option<TriggerId>) -> impl IntoView {
                 <p class="text-[1.0625rem] leading-6 font-[560] tracking-[-0.012em]" aria-live="polite">
                     {p.sentence} {spread}
                 </p>
+                {p.together.map(|t| meets(&t))}
             }
             .into_any()
         }
@@ -161,23 +189,40 @@ pub fn Fields(draft: Draft, trigger: Option<TriggerId>) -> impl IntoView {
     .into_any()
 }
 
-/// The next times.
+/// That others fire at the same time.
+fn meets(of: &Together) -> impl IntoView + use<> {
+    let often = match of.times {
+        0 | 1 => String::new(),
+        n => format!(" At {n} of the next ten times somebody else does."),
+    };
+    view! {
+        <p class="flex gap-1.5 items-start text-small text-lost">
+            <span class="pt-px">
+                <Icon name="triangle-alert" size=IconSize::Small/>
+            </span>
+            <span class="wrap-anywhere">
+                {of.words()} {often} <span class="text-ink-3">" " <code>"H"</code> " for the minute chooses a quieter one."</span>
+            </span>
+        </p>
+    }
+}
+
+/// The next times, and a week of them.
 #[component]
-pub fn Beside(trigger: Option<TriggerId>) -> impl IntoView {
+pub fn Beside() -> impl IntoView {
     let Reading(reading) = expect_context::<Reading>();
-    let rows = move || {
-        match reading.get() {
+    let rows = move || match reading.get() {
         Some(Ok(p)) => p.next.into_iter().map(row).collect::<Vec<_>>().into_any(),
         _ => view! {
             <tr>
                 <td class="text-ink-3" colspan="3">
-                    {if trigger.is_some() { "They stand on the trigger's page." } else { "They appear when the expression can be read." }}
+                    "They appear when the expression can be read."
                 </td>
             </tr>
         }
         .into_any(),
-    }
     };
+    let week = move || reading.with(|r| r.as_ref()?.as_ref().ok().map(|p| p.week.clone()));
     view! {
         <section class="k k-cron" aria-labelledby="next-times">
             <div class="sect-head">
@@ -194,6 +239,7 @@ pub fn Beside(trigger: Option<TriggerId>) -> impl IntoView {
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
+            {move || week().map(|hours| view! { <Week hours/> })}
         </section>
     }
     .into_any()

@@ -253,12 +253,7 @@ impl Draft {
     /// The rules, one a line.
     #[must_use]
     pub fn rules(&self) -> Vec<String> {
-        self.rules
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .map(str::to_owned)
-            .collect()
+        super::rules::lines(&self.rules)
     }
 
     /// The parameters by name; a line without `=` is a name without a value.

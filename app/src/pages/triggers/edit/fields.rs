@@ -9,6 +9,10 @@ use leptos::prelude::*;
 #[derive(Clone, Copy)]
 pub struct Wrong(pub Signal<Option<Error>>);
 
+/// The hook that is chosen now, by its id.
+#[derive(Clone, Copy)]
+pub struct ChosenHook(pub RwSignal<String>);
+
 /// Fields of the draft, and where the port says that they are wrong.
 const OWN: [(&str, &str); 23] = [
     ("name", "name"),
@@ -56,13 +60,15 @@ pub fn wrong(name: &'static str) -> Signal<Option<String>> {
     })
 }
 
+/// The rule that a problem is of, counted from 0.
+pub fn rule_of(problem: &domain::Problem) -> Option<usize> {
+    let number = problem.path.strip_prefix("rules[")?;
+    number.trim_end_matches(']').parse().ok()
+}
+
 /// A problem of a rule says which, and where in it.
-fn told(problem: &domain::Problem) -> String {
-    let number = problem
-        .path
-        .strip_prefix("rules[")
-        .and_then(|r| r.trim_end_matches(']').parse::<usize>().ok());
-    let place = match (number, problem.column) {
+pub fn told(problem: &domain::Problem) -> String {
+    let place = match (rule_of(problem), problem.column) {
         (Some(n), Some(column)) => format!("Rule {}, column {column}: ", n + 1),
         (None, Some(column)) => format!("Column {column}: "),
         _ => String::new(),
@@ -191,6 +197,9 @@ pub fn Choice(
     #[prop(into)] label: String,
     value: String,
     options: Vec<(String, String)>,
+    /// Follows what is chosen.
+    #[prop(optional)]
+    typed: Option<RwSignal<String>>,
 ) -> impl IntoView {
     let options: Vec<_> = options
         .into_iter()
@@ -206,7 +215,16 @@ pub fn Choice(
     view! {
         <div class="field">
             <label for=name>{label}</label>
-            <select id=name name=format!("draft[{name}]") class="select select-sm">
+            <select
+                id=name
+                name=format!("draft[{name}]")
+                class="select select-sm"
+                on:change:target=move |ev| {
+                    if let Some(typed) = typed {
+                        typed.set(ev.target().value());
+                    }
+                }
+            >
                 {options}
             </select>
             <Told name/>

@@ -8,11 +8,14 @@ mod draft;
 mod fields;
 mod others;
 mod rules;
+mod tried;
 mod webhook;
+mod week;
 
-pub use api::{GetTriggerEdit, GetTriggerNew, PreviewCron, SaveTrigger, TryRules};
+pub use api::{CheckRules, GetTriggerEdit, GetTriggerNew, PreviewCron, SaveTrigger, TryRules};
 
 use crate::components::{ActionForm, ButtonKind, Crumb, ErrorNote, Favicon, Icon, LinkButton, Loaded, Page, Sign};
+use crate::editor::Editor;
 use crate::error::{Error, answer_with};
 use crate::live::{Topic, use_live};
 use crate::memo::memo;
@@ -20,7 +23,7 @@ use crate::wire::{Deed, Source};
 use api::{EditView, get_trigger_edit, get_trigger_new};
 use domain::TriggerId;
 use domain::trigger::Kind;
-use fields::{Choice, Text, Wrong};
+use fields::{Choice, ChosenHook, Text, Wrong};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -114,6 +117,9 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
         .collect();
     let kind = d.kind();
     let written = RwSignal::new(d.rules.clone());
+    let editor = Editor::load();
+    provide_context(ChosenHook(RwSignal::new(d.hook.clone())));
+    let checked = rules::checked(data, written, editor);
     let (title, heading) = match id {
         Some(_) => (format!("Edit {}", first.name), "Edit"),
         None => ("New trigger".to_owned(), "New trigger"),
@@ -149,16 +155,16 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
                                 "On"
                             </label>
                         </div>
-                        <cron::Fields draft=d.clone() trigger=id/>
+                        <cron::Fields first=first.clone() editor/>
                         <webhook::Fields data/>
                         <others::Poll draft=d.clone() repositories=repositories/>
                         <others::Upstream draft=d.clone() plans/>
-                        <rules::Fields written/>
+                        <rules::Fields written checked/>
                         <others::Sets draft=d.clone()/>
                     </div>
                     <aside class="grid gap-6 content-start min-w-0">
-                        <rules::Beside data written plan=d.plan.clone()/>
-                        <cron::Beside trigger=id/>
+                        <tried::Beside data written editor/>
+                        <cron::Beside/>
                     </aside>
                 </div>
                 <div class="savebar">

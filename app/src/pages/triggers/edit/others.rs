@@ -23,19 +23,23 @@ pub fn Poll(draft: Draft, repositories: Vec<(String, String)>) -> impl IntoView 
                         ("url", "Any URL", "fires when what lies there changes"),
                     ]
                 />
-                <Choice name="repository" label="Repository" value=draft.repository options=known/>
-                <Text name="git" label="URL of a repository that needs no credentials" value=draft.git code=true placeholder="https://git.example/team/app.git"/>
-                <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4">
-                    <Lines name="branches" label="Branches" value=draft.branches placeholder="main" hint="Patterns, one a line; all when empty."/>
-                    <Lines name="tags" label="Tags" value=draft.tags placeholder="v*"/>
+                <div class="at at-git grid gap-4">
+                    <Choice name="repository" label="Repository" value=draft.repository options=known/>
+                    <div class="at-own">
+                        <Text name="git" label="URL of a repository that needs no credentials" value=draft.git code=true placeholder="https://git.example/team/app.git"/>
+                    </div>
+                    <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4">
+                        <Lines name="branches" label="Branches" value=draft.branches placeholder="main" hint="Patterns, one a line; all when empty."/>
+                        <Lines name="tags" label="Tags" value=draft.tags placeholder="v*"/>
+                    </div>
+                    <Choice
+                        name="commits"
+                        label="It starts a task for"
+                        value=draft.commits
+                        options=options(&[("latest", "the newest commit"), ("each", "each commit")])
+                    />
                 </div>
-                <Choice
-                    name="commits"
-                    label="It starts a task for"
-                    value=draft.commits
-                    options=options(&[("latest", "the newest commit"), ("each", "each commit")])
-                />
-                <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4">
+                <div class="at at-url grid grid-cols-2 max-md:grid-cols-1 gap-4">
                     <Text name="url" label="URL" value=draft.url code=true placeholder="https://example.org/releases.json"/>
                     <Text name="pointer" label="Where in its JSON" value=draft.pointer code=true placeholder="/0/version"/>
                 </div>

@@ -1,25 +1,89 @@
-//! Rules, tried on a real delivery while they are written; a field of it becomes a rule by a click.
+//! Rules: the field, and what is wrong or doubtful in it while one writes, each at its place.
 //!
-//! **Invariant:** what is said of a rule is what the server would decide.
+//! **Invariant:** a mistake keeps from saving, a doubt does not; both are told where they stand.
 
-use super::api::{EditView, try_rules};
-use super::fields::{Told, wrong};
+use super::api::{EditView, check_rules};
+use super::fields::{ChosenHook, Told, told, wrong};
 use crate::browser;
-use crate::components::{Icon, IconSize, Time};
+use crate::components::{Icon, IconSize};
+use crate::editor::{Editor, State};
 use crate::memo::memo;
-use domain::trigger::{Asked, DeliveryView, Tried, Verdict};
+use domain::Problem;
+use domain::trigger::RulesCheck;
 use leptos::prelude::*;
-use serde_json::Value;
 
-/// Milliseconds without a key before rules are tried.
+/// Milliseconds without a key before the server is asked.
 const PAUSE: u32 = 300;
-/// Fields of a payload that are shown.
-const SHOWN: usize = 60;
+
+/// The rules of a text, one a line.
+pub fn lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+/// What there is to say of the rules as they are written; nothing before the first look.
+pub fn checked(data: Signal<EditView>, written: RwSignal<String>, editor: Editor) -> Signal<Option<RulesCheck>> {
+    let found = RwSignal::new(None);
+    let chosen = expect_context::<ChosenHook>().0;
+    let ask = Action::new(move |(rules, hook): &(String, i64)| {
+        let (rules, hook) = (rules.clone(), *hook);
+        async move { (rules.clone(), check_rules(rules, hook).await) }
+    });
+    let known = memo(move |_| {
+        let chosen = chosen.get();
+        data.with(|d| {
+            d.known
+                .clone()
+                .filter(|_| d.hook.as_ref().is_some_and(|h| h.id.to_string() == chosen))
+        })
+    });
+    Effect::new(move || {
+        let rules = written.get();
+        match editor.state() {
+            State::Coming => {}
+            State::There => {
+                if let Some(Ok(check)) = known.with(|known| editor.rules(&lines(&rules), known.as_ref())) {
+                    found.set(Some(check));
+                }
+            }
+            State::Missing => {
+                let hook = chosen.get().parse().unwrap_or(0);
+                browser::after(PAUSE, move || {
+                    if written.get_untracked() == rules {
+                        ask.dispatch((rules, hook));
+                    }
+                });
+            }
+        }
+    });
+    Effect::new(move || {
+        if let Some((of, Ok(check))) = ask.value().get()
+            && of == written.get_untracked()
+        {
+            found.set(Some(check));
+        }
+    });
+    found.into()
+}
 
 /// The field.
 #[component]
-pub fn Fields(written: RwSignal<String>) -> impl IntoView {
-    let of = wrong("rules");
+pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) -> impl IntoView {
+    let refused = wrong("rules");
+    let bad = memo(move |_| match checked.get() {
+        Some(check) => !check.problems.is_empty(),
+        None => refused.get().is_some(),
+    });
+    let live = move || match checked.get() {
+        Some(check) => {
+            let problems = check.problems.into_iter().map(|p| place(&p, written, true));
+            let all: Vec<_> = problems
+                .chain(check.warnings.into_iter().map(|p| place(&p, written, false)))
+                .collect();
+            view! { <ul class="grid gap-1" aria-live="polite" id="rules-said">{all}</ul> }.into_any()
+        }
+        None => view! { <Told name="rules"/> }.into_any(),
+    };
     view! {
         <div class="field">
             <label for="rules">"Start a task when all of these are true"</label>
@@ -32,7 +96,7 @@ pub fn Fields(written: RwSignal<String>) -> impl IntoView {
                 spellcheck="false"
                 autocapitalize="off"
                 aria-describedby="rules-hint"
-                aria-invalid=move || of.get().is_some().then_some("true")
+                aria-invalid=move || bad.get().then_some("true")
                 prop:value=move || written.get()
                 on:input:target=move |ev| written.set(ev.target().value())
             >
@@ -42,207 +106,56 @@ pub fn Fields(written: RwSignal<String>) -> impl IntoView {
                 "One a line: " <code>"branch == release/*"</code> ", " <code>"path == docs/**"</code> ", "
                 <code>"message =~ \"(?i)urgent\""</code> ". " <code>"&& || ! ( )"</code> " join within a line."
             </p>
-            <Told name="rules"/>
+            {live}
         </div>
     }
     .into_any()
 }
 
-/// What the rules say of the newest delivery, and its fields.
-#[component]
-pub fn Beside(data: Signal<EditView>, written: RwSignal<String>, plan: String) -> impl IntoView {
-    let newest = memo(move |_| data.with(|d| d.deliveries.first().cloned()));
-    let trigger = data.with_untracked(|d| d.id).map_or(0, |id| id.0);
-    let attempt = Action::new(move |(id, rules): &(domain::DeliveryId, String)| {
-        try_rules(*id, trigger, rules.clone(), plan.clone())
-    });
-    Effect::new(move || {
-        let (rules, id) = (written.get(), newest.with(|n| n.as_ref().map(|n| n.id)));
-        browser::after(PAUSE, move || {
-            if let Some(id) = id.filter(|_| written.get_untracked() == rules) {
-                attempt.dispatch((id, rules));
-            }
-        });
-    });
-    let tried = move || match attempt.value().get() {
-        Some(Ok(tried)) => Some(said(tried).into_any()),
-        Some(Err(e)) => {
-            let told: Vec<_> = e
-                .problems()
-                .iter()
-                .map(|p| view! { <p class="text-small text-failed">{p.to_string()}</p> })
-                .collect();
-            Some(view! { <div class="pt-3">{told}</div> }.into_any())
-        }
-        None => None,
+/// One thing to say, which leads to its place.
+fn place(problem: &Problem, written: RwSignal<String>, wrong: bool) -> impl IntoView + use<> {
+    let (class, icon) = match wrong {
+        true => ("text-failed", "circle-x"),
+        false => ("text-lost", "triangle-alert"),
     };
-    move || {
-        newest.get().map(|delivery| {
-            view! {
-                <section class="k k-webhook min-w-0" aria-labelledby="delivery">
-                    <div class="sect-head">
-                        <h2 id="delivery">"In the delivery of " <Time at=delivery.at/></h2>
-                        <span class="aside desk">"choose a field to make a rule of it"</span>
-                    </div>
-                    <div aria-live="polite">{tried}</div>
-                    <Payload delivery written/>
-                </section>
-            }
-        })
-    }
-}
-
-/// The verdict on the newest delivery.
-fn said(tried: Tried) -> impl IntoView {
-    let (class, icon, words) = match tried.verdict {
-        Verdict::Started | Verdict::Held => ("st st-passed", "circle-check", "would start a task".to_owned()),
-        Verdict::Nothing => ("st st-waiting", "circle-slash", tried.reason.unwrap_or_default()),
-        Verdict::Error => ("st st-failed", "circle-x", tried.reason.unwrap_or_default()),
-    };
-    let history = tried.of_last.filter(|n| n[0] > 1).map(|[all, now, then]| {
-        view! {
-            <p class="text-small text-ink-3">
-                "Of the last " {all} " deliveries, " {then} " would start a task; as it is saved, " {now} "."
-            </p>
+    let rule = super::fields::rule_of(problem);
+    let column = problem.column.unwrap_or(1);
+    let show = move |_| {
+        if let Some((line, lead)) = rule.and_then(|n| line_of(&written.get_untracked(), n)) {
+            browser::show_place("rules", line, column + lead);
         }
-    });
-    view! {
-        <div class="grid gap-1 py-3">
-            <p class="flex gap-2 items-start text-table">
-                <span class=class>
-                    <Icon name=icon/>
-                </span>
-                <span class="wrap-anywhere">{words}</span>
-            </p>
-            <ul class="grid gap-0.5">{tried.evaluation.rules.into_iter().map(one).collect::<Vec<_>>()}</ul>
-            {history}
-        </div>
-    }
-}
-
-fn one(asked: Asked) -> impl IntoView {
-    let (class, icon, word) = if asked.holds {
-        ("st st-passed", "check", "true")
-    } else {
-        ("st st-failed", "x", "false")
     };
     view! {
-        <li class="flex gap-2 items-baseline text-small min-w-0">
-            <span class=class>
+        <li class=format!("flex gap-1.5 items-start text-small {class}")>
+            <span class="pt-px">
                 <Icon name=icon size=IconSize::Small/>
-                <span>{word}</span>
             </span>
-            <code class="trunc">{asked.rule}</code>
-            <span class="text-ink-3 wrap-anywhere">{asked.why}</span>
+            <button type="button" class="text-start wrap-anywhere cursor-pointer hover:underline" on:click=show>
+                {told(problem)}
+            </button>
         </li>
     }
 }
 
-/// The fields of a payload, each with a button.
-#[component]
-fn Payload(delivery: DeliveryView, written: RwSignal<String>) -> impl IntoView {
-    let mut fields = Vec::new();
-    if let Some(payload) = &delivery.payload {
-        flat(payload, "payload", &mut fields);
-    }
-    let rows: Vec<_> = fields
-        .into_iter()
-        .map(|(path, value)| {
-            let rule = format!("{path} == {}", quoted(&value));
-            let label = format!("Make a rule of {path}");
-            view! {
-                <tr>
-                    <td class="mono text-small text-ink-2 wrap-anywhere">{path}</td>
-                    <td class="mono text-small wrap-anywhere">{value}</td>
-                    <td class="text-end w-20">
-                        <button
-                            type="button"
-                            class="btn btn-ghost btn-xs"
-                            aria-label=label
-                            on:click=move |_| {
-                                written
-                                    .update(|all| {
-                                        if !all.is_empty() && !all.ends_with('\n') {
-                                            all.push('\n');
-                                        }
-                                        all.push_str(&rule);
-                                    });
-                            }
-                        >
-                            <Icon name="plus" size=IconSize::Small/>
-                            "Rule"
-                        </button>
-                    </td>
-                </tr>
-            }
-        })
-        .collect();
-    view! {
-        <div class="max-h-[420px] overflow-y-auto border-t border-line-soft" tabindex="0" role="region" aria-label="Fields of the payload">
-            <table class="data [&_td]:py-1!">
-                <thead class="sr-only">
-                    <tr>
-                        <th scope="col">"Field"</th>
-                        <th scope="col">"Value"</th>
-                        <th scope="col">"Action"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
-/// The fields of a payload that have a value, by the path that rules name them by.
-fn flat(value: &Value, path: &str, out: &mut Vec<(String, String)>) {
-    if out.len() >= SHOWN {
-        return;
-    }
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                flat(value, &format!("{path}.{name}"), out);
-            }
-        }
-        Value::Array(all) => {
-            if let Some(first) = all.first() {
-                flat(first, path, out);
-            }
-        }
-        Value::String(text) if text.len() <= 200 => out.push((path.to_owned(), text.clone())),
-        Value::Number(_) | Value::Bool(_) => out.push((path.to_owned(), value.to_string())),
-        Value::String(_) | Value::Null => {}
-    }
-}
-
-/// As a rule writes it.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.:".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-    }
+/// The line on which the nth rule stands, 1-based, and how many blanks stand before it.
+fn line_of(text: &str, rule: usize) -> Option<(u32, u32)> {
+    let written = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    let (line, text) = written.into_iter().nth(rule)?;
+    let lead = text.chars().take_while(|c| c.is_whitespace()).count();
+    Some((u32::try_from(line).ok()? + 1, u32::try_from(lead).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn fields_are_named_as_rules_name_them() {
-        let mut found = Vec::new();
-        flat(
-            &json!({ "a": { "b": 1 }, "c": [{ "d": "x y" }, { "d": "z" }], "e": null, "f": true }),
-            "payload",
-            &mut found,
-        );
-        let rules: Vec<String> = found.iter().map(|(p, v)| format!("{p} == {}", quoted(v))).collect();
+    fn a_rule_is_found_again_in_the_text() {
+        let text = "\na == b\n\n  c == d\n";
+        assert_eq!(lines(text), ["a == b", "c == d"]);
         assert_eq!(
-            rules,
-            ["payload.a.b == 1", "payload.c.d == \"x y\"", "payload.f == true"]
+            [line_of(text, 0), line_of(text, 1), line_of(text, 2)],
+            [Some((2, 0)), Some((4, 2)), None]
         );
     }
 }

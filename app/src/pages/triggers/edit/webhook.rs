@@ -3,7 +3,7 @@
 //! **Invariant:** the address is shown as it is; the secret is shown once, to who made it.
 
 use super::api::EditView;
-use super::fields::{Choice, Text, options};
+use super::fields::{Choice, ChosenHook, Text, options};
 use crate::browser;
 use crate::components::{Icon, IconSize, Note, Time};
 use crate::memo::memo;
@@ -14,6 +14,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Fields(data: Signal<EditView>) -> impl IntoView {
     let first = data.get_untracked();
+    let chosen = expect_context::<ChosenHook>().0;
     let d = first.draft.clone();
     let hook = memo(move |_| data.with(|d| d.hook.clone()));
     // Kept from the first view that had it: the next one has it no more.
@@ -29,7 +30,7 @@ pub fn Fields(data: Signal<EditView>) -> impl IntoView {
                 {if there {
                     let mut hooks = options(&[]);
                     hooks.extend(first.hooks.iter().map(|(id, name)| (id.to_string(), name.clone())));
-                    view! { <Choice name="hook" label="Hook it listens to" value=d.hook.clone() options=hooks/> }.into_any()
+                    view! { <Choice name="hook" label="Hook it listens to" value=d.hook.clone() options=hooks typed=chosen/> }.into_any()
                 } else {
                     view! { <Own data/> }.into_any()
                 }}
@@ -50,11 +51,12 @@ pub fn Fields(data: Signal<EditView>) -> impl IntoView {
 #[component]
 fn Own(data: Signal<EditView>) -> impl IntoView {
     let first = data.get_untracked();
+    let chosen = expect_context::<ChosenHook>().0;
     let d = first.draft;
     let mut hooks = options(&[("", "one of its own")]);
     hooks.extend(first.hooks.into_iter().map(|(id, name)| (id.to_string(), name)));
     view! {
-        <Choice name="hook" label="Hook it listens to" value=d.hook options=hooks/>
+        <Choice name="hook" label="Hook it listens to" value=d.hook options=hooks typed=chosen/>
         <div class="grid grid-cols-2 max-md:grid-cols-1 gap-4">
             <Choice
                 name="provider"

@@ -18,8 +18,9 @@ use domain::auth::{Action, Scope, Viewer, authorize};
 use domain::page::{Page, PageQuery};
 use domain::ports::Triggers;
 use domain::trigger::{
-    Cause, Checked, Config, Counts, CronPreview, CronQuestion, Day, FiringView, Kind, MadeTrigger, NewTrigger,
-    Provider, PutTrigger, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    Cause, Checked, Config, Counts, CronPreview, CronQuestion, Day, FiringView, Kind, KnownFields, MadeTrigger,
+    Neighbour, NewTrigger, Provider, PutTrigger, RulesCheck, RulesQuestion, Tried, TriggerQuery, TriggerView, TryOut,
+    Verdict, event_name,
 };
 use domain::webhook::Event;
 use domain::{Error, FiringId, HookId, ProjectId, Result, TriggerId};
@@ -137,11 +138,7 @@ fn read_again(provider: Provider, delivery: &hooks::Delivery) -> Result<Event> {
     let body = delivery.body.as_deref().ok_or_else(gone)?;
     let payload: Value = serde_json::from_str(body).map_err(|_| gone())?;
     let headers: Vec<(String, String)> = serde_json::from_str(&delivery.headers).unwrap_or_default();
-    let named = headers
-        .iter()
-        .find(|(name, _)| name.ends_with("-event"))
-        .map(|(_, value)| value.as_str());
-    Event::read(provider, named, payload).map_err(Error::Conflict)
+    Event::read(provider, event_name(&headers), payload).map_err(Error::Conflict)
 }
 
 fn absent(id: TriggerId) -> Error {
@@ -362,7 +359,22 @@ impl Triggers for TriggersService {
 
     async fn preview(&self, viewer: &Viewer, what: CronQuestion) -> Result<CronPreview> {
         authorize(viewer, Action::Read, Scope::default_project("the triggers"))?;
-        tryout::preview(&what, self.starter.clock.now())
+        self.previewed(what).await
+    }
+
+    async fn others(&self, viewer: &Viewer, but: Option<TriggerId>) -> Result<Vec<Neighbour>> {
+        authorize(viewer, Action::Read, Scope::default_project("the triggers"))?;
+        self.others(but).await
+    }
+
+    async fn known_fields(&self, viewer: &Viewer, hook: HookId) -> Result<KnownFields> {
+        authorize(viewer, Action::Read, Scope::default_project(&format!("hook {hook}")))?;
+        self.known_fields(hook).await
+    }
+
+    async fn check_rules(&self, viewer: &Viewer, what: RulesQuestion) -> Result<RulesCheck> {
+        authorize(viewer, Action::Read, Scope::default_project("the triggers"))?;
+        self.checked(what).await
     }
 
     async fn try_out(&self, viewer: &Viewer, what: TryOut) -> Result<Tried> {

@@ -1,0 +1,54 @@
+//! What would be decided about an event: in one sentence, rule by rule, and what the task would be given.
+//!
+//! **Invariant:** each rule stands beside its answer and why.
+
+use crate::components::{Icon, IconSize};
+use domain::trigger::{Asked, Tried, Verdict as Came};
+use leptos::prelude::*;
+
+/// The verdict.
+#[component]
+pub fn Verdict(tried: Tried) -> impl IntoView {
+    let (class, icon, words) = match tried.verdict {
+        Came::Started | Came::Held => ("st st-passed", "circle-check", "would start a task".to_owned()),
+        Came::Nothing => ("st st-waiting", "circle-slash", tried.reason.unwrap_or_default()),
+        Came::Error => ("st st-failed", "circle-x", tried.reason.unwrap_or_default()),
+    };
+    let history = tried.of_last.filter(|n| n[0] > 1).map(|[all, now, then]| {
+        view! {
+            <p class="text-small text-ink-3">
+                "Of the last " {all} " deliveries, " {then} " would start a task; as it is saved, " {now} "."
+            </p>
+        }
+    });
+    view! {
+        <div class="grid gap-1 py-3">
+            <p class="flex gap-2 items-start text-table">
+                <span class=class>
+                    <Icon name=icon/>
+                </span>
+                <span class="wrap-anywhere">{words}</span>
+            </p>
+            <ul class="grid gap-0.5">{tried.evaluation.rules.into_iter().map(one).collect::<Vec<_>>()}</ul>
+            {history}
+        </div>
+    }
+}
+
+fn one(asked: Asked) -> impl IntoView {
+    let (class, icon, word) = if asked.holds {
+        ("st st-passed", "check", "true")
+    } else {
+        ("st st-failed", "x", "false")
+    };
+    view! {
+        <li class="flex gap-2 items-baseline text-small min-w-0">
+            <span class=class>
+                <Icon name=icon size=IconSize::Small/>
+                <span>{word}</span>
+            </span>
+            <code class="trunc">{asked.rule}</code>
+            <span class="text-ink-3 wrap-anywhere">{asked.why}</span>
+        </li>
+    }
+}
