@@ -36,6 +36,7 @@ macro_rules! all {
             rest: trigger_edit trigger_edit_there pages::triggers::TriggerEdit,
             rest: triggers triggers_there pages::triggers::TriggerList,
             rest: trigger trigger_there pages::triggers::TriggerShow,
+            rest: trigger_try trigger_try_there pages::triggers::TriggerTry,
             rest: trigger_remove trigger_remove_there pages::triggers::TriggerRemove,
             rest: firings firings_there pages::triggers::FiringList,
             rest: firing firing_there pages::triggers::FiringShow,
@@ -147,6 +148,8 @@ views! {
     show_triggers triggers "/triggers",
     /// `/triggers/:id`.
     show_trigger trigger "/triggers",
+    /// `/triggers/:id/try`.
+    show_trigger_try trigger_try "/triggers",
     /// `/triggers/:id/remove`.
     show_trigger_remove trigger_remove "/triggers",
     /// `/firings`.

@@ -72,8 +72,8 @@ impl Editor {
     }
 
     /// What would be decided about a payload.
-    pub fn attempt(self, trial: &Trial) -> Option<Result<Tried>> {
-        self.ask("attempt", trial, None)
+    pub fn try_out(self, trial: &Trial) -> Option<Result<Tried>> {
+        self.ask("try_out", trial, None)
     }
 
     /// Asks it; `None` when it cannot answer, and from then on it is missing.

@@ -24,7 +24,7 @@ pub fn rules(question: &str) -> String {
 
 /// From a `Trial` to `Tried`.
 #[wasm_bindgen]
-pub fn attempt(trial: &str) -> String {
+pub fn try_out(trial: &str) -> String {
     answer(trial, Trial::judge)
 }
 
@@ -42,7 +42,7 @@ mod tests {
         assert!(checked.contains("Did you mean `branch`?"), "{checked}");
         let trial = |text: &str| {
             let text = serde_json::to_string(text).unwrap();
-            attempt(&format!(
+            try_out(&format!(
                 r#"{{"what":{{"rules":["payload.n == 3"]}},"text":{text},"source":null,"known":null}}"#
             ))
         };

@@ -58,7 +58,16 @@ fn Body(data: Signal<FiringPage>) -> impl IntoView {
         Crumb::new("Triggers", "/triggers"),
         Crumb::new(name, format!("/triggers/{trigger}")),
     ];
+    let (id, delivered) = data.with_untracked(|d| (d.firing.id, d.payload.is_some()));
     let buttons = view! {
+        {delivered
+            .then(|| {
+                view! {
+                    <LinkButton href=format!("/triggers/{trigger}/try?firing={id}") kind=ButtonKind::Line icon="list-checks">
+                        "Try it edited"
+                    </LinkButton>
+                }
+            })}
         <IfMay action=Action::Write>
             <LinkButton href=format!("/triggers/{trigger}/edit") kind=ButtonKind::Line icon="pencil">
                 "Edit trigger"

@@ -22,6 +22,7 @@ mod settings;
 mod show;
 mod strip;
 mod trail;
+mod tryout;
 mod verdict;
 pub mod view;
 
@@ -39,6 +40,7 @@ pub use looks::verdict_look;
 pub use of_plan::TriggersOfPlan;
 pub use remove::TriggerRemove;
 pub use show::TriggerShow;
+pub use tryout::TriggerTry;
 
 /// Every page of triggers and firings; nested in the frame's route.
 #[component(transparent)]
@@ -48,6 +50,7 @@ pub fn TriggerRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
         <Route path=path!("/triggers/new") view=chunks::show_trigger_new ssr=SsrMode::Async/>
         <Route path=path!("/triggers/:id") view=chunks::show_trigger ssr=SsrMode::Async/>
         <Route path=path!("/triggers/:id/edit") view=chunks::show_trigger_edit ssr=SsrMode::Async/>
+        <Route path=path!("/triggers/:id/try") view=chunks::show_trigger_try ssr=SsrMode::Async/>
         <Route path=path!("/triggers/:id/remove") view=chunks::show_trigger_remove ssr=SsrMode::Async/>
         <Route path=path!("/firings") view=chunks::show_firings ssr=SsrMode::Async/>
         <Route path=path!("/firings/:id") view=chunks::show_firing ssr=SsrMode::Async/>

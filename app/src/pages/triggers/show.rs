@@ -62,7 +62,16 @@ fn Body(data: Signal<TriggerPage>, asked: Memo<Asked>) -> impl IntoView {
         false => name.get(),
     });
     let sign = Signal::derive(move || if unwell.get() { Sign::Failed } else { Sign::Plain });
+    let hooked = data.with_untracked(|d| d.hook.is_some());
     let buttons = view! {
+        {hooked
+            .then(|| {
+                view! {
+                    <LinkButton href=format!("/triggers/{id}/try") kind=ButtonKind::Ghost icon="list-checks">
+                        "Try a payload"
+                    </LinkButton>
+                }
+            })}
         <IfMay action=Action::Write>
             <LinkButton href=format!("/triggers/{id}/remove") kind=ButtonKind::Ghost icon="trash-2">
                 "Remove"

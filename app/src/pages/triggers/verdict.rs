@@ -8,12 +8,23 @@ use leptos::prelude::*;
 
 /// The verdict.
 #[component]
-pub fn Verdict(tried: Tried) -> impl IntoView {
+pub fn Verdict(
+    /// What was said.
+    tried: Tried,
+    /// Whether what its task would be given is shown too.
+    #[prop(optional)]
+    whole: bool,
+) -> impl IntoView {
     let (class, icon, words) = match tried.verdict {
         Came::Started | Came::Held => ("st st-passed", "circle-check", "would start a task".to_owned()),
-        Came::Nothing => ("st st-waiting", "circle-slash", tried.reason.unwrap_or_default()),
-        Came::Error => ("st st-failed", "circle-x", tried.reason.unwrap_or_default()),
+        Came::Nothing => (
+            "st st-waiting",
+            "circle-slash",
+            tried.reason.clone().unwrap_or_default(),
+        ),
+        Came::Error => ("st st-failed", "circle-x", tried.reason.clone().unwrap_or_default()),
     };
+    let given = (whole && tried.verdict == Came::Started).then(|| given(&tried));
     let history = tried.of_last.filter(|n| n[0] > 1).map(|[all, now, then]| {
         view! {
             <p class="text-small text-ink-3">
@@ -30,9 +41,40 @@ pub fn Verdict(tried: Tried) -> impl IntoView {
                 <span class="wrap-anywhere">{words}</span>
             </p>
             <ul class="grid gap-0.5">{tried.evaluation.rules.into_iter().map(one).collect::<Vec<_>>()}</ul>
+            {given}
             {history}
         </div>
     }
+}
+
+/// What its task would be given.
+fn given(tried: &Tried) -> AnyView {
+    let of_plan = || Some("the plan's own".to_owned());
+    let parameters = tried
+        .parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let rows: Vec<_> = [
+        ("Branch".to_owned(), tried.branch.clone().or_else(of_plan)),
+        (
+            "Commit".to_owned(),
+            tried
+                .revision
+                .clone()
+                .or_else(|| Some("the branch's newest".to_owned())),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|v| (name, v)))
+    .chain(parameters)
+    .map(|(name, value)| {
+        view! {
+            <dt>{name}</dt>
+            <dd class="mono wrap-anywhere">{value}</dd>
+        }
+    })
+    .collect();
+    view! { <dl class="kv pt-3">{rows}</dl> }.into_any()
 }
 
 fn one(asked: Asked) -> impl IntoView {

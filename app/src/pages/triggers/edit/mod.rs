@@ -12,6 +12,9 @@ mod tried;
 mod webhook;
 mod week;
 
+pub(super) use fields::rule_of;
+pub(super) use rules::{lines, place};
+
 pub use api::{CheckRules, GetTriggerEdit, GetTriggerNew, PreviewCron, SaveTrigger, TryRules};
 
 use crate::components::{ActionForm, ButtonKind, Crumb, ErrorNote, Favicon, Icon, LinkButton, Loaded, Page, Sign};

@@ -76,9 +76,9 @@ pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) ->
     });
     let live = move || match checked.get() {
         Some(check) => {
-            let problems = check.problems.into_iter().map(|p| place(&p, written, true));
+            let problems = check.problems.into_iter().map(|p| place(&p, written.into(), true));
             let all: Vec<_> = problems
-                .chain(check.warnings.into_iter().map(|p| place(&p, written, false)))
+                .chain(check.warnings.into_iter().map(|p| place(&p, written.into(), false)))
                 .collect();
             view! { <ul class="grid gap-1" aria-live="polite" id="rules-said">{all}</ul> }.into_any()
         }
@@ -113,7 +113,7 @@ pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) ->
 }
 
 /// One thing to say, which leads to its place.
-fn place(problem: &Problem, written: RwSignal<String>, wrong: bool) -> impl IntoView + use<> {
+pub fn place(problem: &Problem, written: Signal<String>, wrong: bool) -> impl IntoView + use<> {
     let (class, icon) = match wrong {
         true => ("text-failed", "circle-x"),
         false => ("text-lost", "triangle-alert"),

@@ -45,7 +45,7 @@ pub fn Beside(data: Signal<EditView>, written: RwSignal<String>, editor: Editor)
             State::Coming => return,
             State::Missing => PAUSE,
             State::There => {
-                let Some(now) = editor.attempt(&trial(data, &delivery, &rules, ignore_skip)) else {
+                let Some(now) = editor.try_out(&trial(data, &delivery, &rules, ignore_skip)) else {
                     return;
                 };
                 let of_last = tried.with_untracked(|t| t.as_ref()?.as_ref().ok()?.of_last);
