@@ -57,6 +57,15 @@ for (const mode of modes) {
       assert.equal(await page.locator('code[aria-labelledby=fresh-secret]').count(), 0, 'shown once');
       return;
     }
+    // A field that no delivery had is a doubt, no mistake; programs are told the same.
+    await page.getByLabel('Start a task when all of these are true').fill('event == push && labels.team == red');
+    await page.getByText('Rule 1, column 18: No delivery of this hook ever had `labels.team`.').waitFor();
+    const { items } = await the.api.get('/triggers?kind=webhook');
+    const asked = { rules: ['payload.pusher.logn == mei'], trigger_id: items.find((t) => t.name === `push-${word}`).id };
+    const { problems, warnings } = await the.api.post('/triggers/rules', asked);
+    assert.deepEqual([problems.length, warnings[0].path, warnings[0].column], [0, 'rules[0]', 1]);
+    assert.equal(warnings[0].hint, 'Did you mean `payload.pusher.login`?');
+    await page.getByLabel('Start a task when all of these are true').fill('event == push\nbranch == main');
     // The rules are tried on it as one writes; a field becomes a rule by a click.
     await page.getByText('branch `release/2` is not `main`', { exact: false }).first().waitFor();
     await page.getByLabel('Start a task when all of these are true').fill('event == push');
@@ -101,6 +110,99 @@ for (const mode of modes) {
     assert.equal(made.config.zone, 'Europe/Berlin');
     assert.equal(made.config.cron, '30 2 * * 1-5');
     assert.match(made.next_fire_at, /T0[01]:30:00/);
+  });
+}
+
+/** A promise of the editor's module is there: it has been loaded. */
+const judging = (page) => page.waitForFunction(() => globalThis.caracalEditor?.then((module) => Boolean(module.cron)));
+
+const cron = (name, plan, expression, zone) =>
+  the.api.post('/triggers', { name, kind: 'cron', plan_id: plan.id, config: { cron: expression, zone } });
+
+test('an expression is judged on the spot by the module, which only pages with an editor load', async () => {
+  const plan = await the.api.makePlan("name: judged\nsteps: [{ run: 'true' }]\n");
+  const others = [await cron('nightly', plan, '17 3 * * *', 'Europe/Berlin'), await cron('backup', plan, '17 3 * * *', 'Europe/Paris')];
+  const page = await the.page();
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const loaded = [];
+  page.on('response', (response) => loaded.push(response));
+  const module = () => asked.filter((path) => path.startsWith('/pkg/editor'));
+  await visit(page, '/triggers');
+  assert.deepEqual(module(), [], 'the list has no editor');
+  await page.getByRole('link', { name: 'New trigger' }).click();
+  await page.getByText('Cron', { exact: true }).click();
+  await judging(page);
+  assert.equal(module().length, 3, 'loader, script, module');
+  // The rule that a webhook begins with would never be true of a cron.
+  assert.equal(await page.getByLabel('Start a task when all of these are true').inputValue(), '');
+  const cached = Object.fromEntries(loaded.filter((r) => r.url().includes('/pkg/editor')).map((r) => [r.url().split('.').pop(), r.headers()['cache-control']]));
+  assert.match(cached.wasm, /immutable/);
+
+  asked.length = 0;
+  await page.getByLabel('Cron expression').fill('17 3 * * 1-5');
+  await page.getByLabel('Time zone').fill('Europe/Berlin');
+  await page.getByText('At 03:17 on weekdays.').waitFor();
+  const next = page.getByRole('region', { name: 'Next ten firings' });
+  assert.equal(await next.locator('tbody tr').count(), 10);
+  await page.getByText(/^At 03:17 two other triggers fire: (nightly and backup|backup and nightly)\. So it is at each of the next ten times/).waitFor();
+  await page.getByRole('img', { name: 'It fires 5 times in the next seven days, on Mon, Tue, Wed, Thu, Fri.' }).waitFor();
+  await shoot(page, 'trigger-cron-live', { fullPage: true });
+  // The last Sunday of March, when clocks in Berlin jump from two to three.
+  await page.getByLabel('Cron expression').fill('30 2 * 3 0L');
+  await next.getByText('clocks jump forward over the time meant').first().waitFor();
+  assert.equal(await next.getByText('clocks jump forward over the time meant').count(), 10);
+  await page.getByLabel('Cron expression').fill('0  25 * * FOO');
+  await page.getByText('Column 4: `25` is no hour.').waitFor();
+  await page.getByText('Column 11: `FOO` is no day of the week.').waitFor();
+  assert.deepEqual(asked.filter((path) => path.startsWith('/ui/')), [], 'nothing was asked of the server');
+  for (const { id } of others) await the.api.call('DELETE', `/triggers/${id}`);
+});
+
+test('rules are judged on the spot: mistakes and doubts stand at their columns', async () => {
+  const page = await the.page();
+  await visit(page, '/triggers/new');
+  await judging(page);
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const rules = page.getByLabel('Start a task when all of these are true');
+  await rules.fill('\n branch = main\n\nevent == push && brunch == x');
+  const wrong = page.getByRole('button', { name: /^Rule 1, column 8: / });
+  await wrong.waitFor();
+  await page.getByRole('button', { name: 'Rule 2, column 18: No event has `brunch`. Did you mean `branch`?' }).waitFor();
+  assert.equal(await rules.getAttribute('aria-invalid'), 'true');
+  await wrong.click();
+  assert.equal(await rules.evaluate((area) => area.selectionStart), 9, 'it leads to its place');
+  assert.deepEqual(await violations(page), []);
+  await shoot(page, 'trigger-rules-live');
+  await rules.fill('event == push');
+  await wrong.waitFor({ state: 'detached' });
+  assert.equal(await rules.getAttribute('aria-invalid'), null);
+  assert.deepEqual(asked.filter((path) => path.startsWith('/ui/')), [], 'nothing was asked of the server');
+});
+
+test('without the module the server judges', async () => {
+  const page = await the.page({ allow: [/editor\.js/, /ERR_FAILED/] });
+  await page.route('**/pkg/editor.js', (route) => route.abort());
+  await visit(page, '/triggers/new?kind=cron');
+  const answer = page.waitForResponse((r) => r.url().includes('/ui/triggers/cron') && r.url().includes('1-5'));
+  await page.getByLabel('Cron expression').fill('30 2 * * 1-5');
+  await answer;
+  await page.getByText('At 02:30 on weekdays.').waitFor();
+  await page.getByLabel('Start a task when all of these are true').fill('branch = main');
+  await page.getByText(/^Rule 1, column 8: /).waitFor();
+});
+
+for (const mode of modes) {
+  test(`of a poll only the fields of the chosen sort show (${mode.name})`, async () => {
+    const page = await the.page(mode);
+    await visit(page, '/triggers/new?kind=poll');
+    const [branches, pointer] = [page.getByLabel('Branches'), page.getByLabel('Where in its JSON')];
+    await branches.waitFor();
+    assert.equal(await pointer.isVisible(), false);
+    await page.getByLabel('Any URL').check();
+    await pointer.waitFor();
+    assert.equal(await branches.isVisible(), false);
   });
 }
 

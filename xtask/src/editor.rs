@@ -32,7 +32,11 @@ pub fn bundle(module: &Path, profile: Profile, pkg: &Path) -> Result<()> {
 
 /// Leaves a promise of the module where `app::editor` looks for it.
 fn loader(name: &str) -> String {
-    format!("import init, * as editor from './{name}.js';\nglobalThis.caracalEditor = init().then(() => editor);\n")
+    format!(
+        "import init, * as editor from './{name}.js';\n\
+         const module_or_path = new URL('./{name}_bg.wasm', import.meta.url);\n\
+         globalThis.caracalEditor = init({{ module_or_path }}).then(() => editor);\n"
+    )
 }
 
 #[cfg(test)]
@@ -42,6 +46,12 @@ mod tests {
     #[test]
     fn the_loader_names_this_build() {
         let script = loader("editor-0123456789abcdef");
-        assert!(script.contains("from './editor-0123456789abcdef.js'"), "{script}");
+        for part in [
+            "from './editor-0123456789abcdef.js'",
+            "'./editor-0123456789abcdef_bg.wasm'",
+            "init({ module_or_path })",
+        ] {
+            assert!(script.contains(part), "{script}");
+        }
     }
 }

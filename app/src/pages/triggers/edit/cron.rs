@@ -193,7 +193,8 @@ pub fn Fields(first: EditView, editor: Editor) -> impl IntoView {
 fn meets(of: &Together) -> impl IntoView + use<> {
     let often = match of.times {
         0 | 1 => String::new(),
-        n => format!(" At {n} of the next ten times somebody else does."),
+        10 => " So it is at each of the next ten times.".to_owned(),
+        n => format!(" So it is at {n} of the next ten times."),
     };
     view! {
         <p class="flex gap-1.5 items-start text-small text-lost">

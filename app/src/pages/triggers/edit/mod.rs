@@ -26,6 +26,7 @@ use crate::wire::{Deed, Source};
 use api::{EditView, get_trigger_edit, get_trigger_new};
 use domain::TriggerId;
 use domain::trigger::Kind;
+use draft::Draft;
 use fields::{Choice, ChosenHook, Text, Wrong};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -146,7 +147,7 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
                             <Choice name="plan" label="Plan it starts" value=d.plan.clone() options=plans.clone()/>
                         </div>
                         <div class="flex flex-wrap items-end gap-x-8 gap-y-3">
-                            <Kinds kind fixed=id.is_some()/>
+                            <Kinds kind fixed=id.is_some() written/>
                             <label class="inl gap-2! text-table min-h-8">
                                 <input
                                     type="checkbox"
@@ -187,15 +188,30 @@ fn Body(data: Signal<EditView>) -> impl IntoView {
     .into_any()
 }
 
+/// Rules that nobody has touched become those that the other kind begins with: a cron's event is never a push.
+fn follow(kind: Kind, written: RwSignal<String>) {
+    let begins = |kind| Draft::fresh(kind).rules;
+    if Kind::ALL.into_iter().any(|k| begins(k) == written.get_untracked()) {
+        written.set(begins(kind));
+    }
+}
+
 /// The choice of a kind; fixed once it is saved.
 #[component]
-fn Kinds(kind: Kind, fixed: bool) -> impl IntoView {
+fn Kinds(kind: Kind, fixed: bool, written: RwSignal<String>) -> impl IntoView {
     let one = |(this, name, icon): (Kind, &'static str, &'static str)| {
         let word = this.as_str();
         (!fixed || this == kind).then(|| {
             view! {
                 <label>
-                    <input type="radio" id=format!("k-{word}") name="draft[kind]" value=word checked=this == kind/>
+                    <input
+                        type="radio"
+                        id=format!("k-{word}")
+                        name="draft[kind]"
+                        value=word
+                        checked=this == kind
+                        on:change=move |_| follow(this, written)
+                    />
                     <Icon name=icon/>
                     {name}
                 </label>
