@@ -16,7 +16,7 @@ pub fn Verdict(
     whole: bool,
 ) -> impl IntoView {
     let (class, icon, words) = match tried.verdict {
-        Came::Started | Came::Held => ("st st-passed", "circle-check", "would start a task".to_owned()),
+        Came::Started | Came::Held => ("st st-passed", "circle-check", "It would start a task.".to_owned()),
         Came::Nothing => (
             "st st-waiting",
             "circle-slash",
@@ -47,34 +47,22 @@ pub fn Verdict(
     }
 }
 
-/// What its task would be given.
-fn given(tried: &Tried) -> AnyView {
-    let of_plan = || Some("the plan's own".to_owned());
-    let parameters = tried
-        .parameters
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()));
-    let rows: Vec<_> = [
-        ("Branch".to_owned(), tried.branch.clone().or_else(of_plan)),
-        (
-            "Commit".to_owned(),
-            tried
-                .revision
-                .clone()
-                .or_else(|| Some("the branch's newest".to_owned())),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.map(|v| (name, v)))
-    .chain(parameters)
-    .map(|(name, value)| {
-        view! {
-            <dt>{name}</dt>
-            <dd class="mono wrap-anywhere">{value}</dd>
-        }
-    })
-    .collect();
-    view! { <dl class="kv pt-3">{rows}</dl> }.into_any()
+/// What its task would be given, where it is not its plan's own.
+fn given(tried: &Tried) -> Option<AnyView> {
+    let own = [("Branch", &tried.branch), ("Commit", &tried.revision)];
+    let own = own
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let rows: Vec<_> = own
+        .chain(tried.parameters.clone())
+        .map(|(name, value)| {
+            view! {
+                <dt>{name}</dt>
+                <dd class="mono wrap-anywhere">{value}</dd>
+            }
+        })
+        .collect();
+    (!rows.is_empty()).then(|| view! { <dl class="kv pt-3">{rows}</dl> }.into_any())
 }
 
 fn one(asked: Asked) -> impl IntoView {

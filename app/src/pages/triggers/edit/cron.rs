@@ -113,9 +113,18 @@ pub fn Fields(first: EditView, editor: Editor) -> impl IntoView {
     };
     let meaning = move || match reading.get() {
         Some(Ok(p)) => {
-            let spread = (p.plain != cron.get().split_whitespace().collect::<Vec<_>>().join(" ")).then(
-                || view! { <span class="text-ink-3 font-[440]">" H stands for " <code>{p.plain.clone()}</code></span> },
-            );
+            let written = cron.get().to_uppercase();
+            // A new trigger has no number yet, and that is what `H` is spread by.
+            let open = trigger.is_none() && (written.contains('H') || written.starts_with('@'));
+            let spread = (p.plain != written.split_whitespace().collect::<Vec<_>>().join(" ")).then(|| {
+                let lead = if open {
+                    " for example; settled when it is saved."
+                } else {
+                    " H stands for "
+                };
+                let plain = (!open).then(|| view! { <code>{p.plain.clone()}</code> });
+                view! { <span class="text-ink-3 font-[440]">{lead} {plain}</span> }
+            });
             view! {
                 <p class="text-[1.0625rem] leading-6 font-[560] tracking-[-0.012em]" aria-live="polite">
                     {p.sentence} {spread}

@@ -49,7 +49,7 @@ pub fn Week(
     view! {
         <figure class="pt-4">
             <figcaption class="text-small text-ink-2 pb-1.5">"The next seven days, by weekday and hour"</figcaption>
-            <svg class="pic max-w-[640px]" width="100%" viewBox=format!("0 0 {width} {height}") role="img" aria-label=label>
+            <svg class="pic max-w-[480px]" width="100%" viewBox=format!("0 0 {width} {height}") role="img" aria-label=label>
                 {clock}
                 {days}
                 {squares}
