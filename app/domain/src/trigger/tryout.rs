@@ -70,6 +70,9 @@ pub struct Tried {
     pub revision: Option<String>,
     /// Parameters that its task would have.
     pub parameters: BTreeMap<String, String>,
+    /// The fork that it comes from: its task would wait for a member's approval of that commit.
+    #[serde(default)]
+    pub fork: Option<String>,
     /// Of the last deliveries: how many there are, how many start something now, and how many would.
     pub of_last: Option<[u32; 3]>,
     /// What is probably not meant: a rule on a field that no delivery of the hook ever had, say.

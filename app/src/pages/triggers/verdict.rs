@@ -16,6 +16,12 @@ pub fn Verdict(
     whole: bool,
 ) -> impl IntoView {
     let (class, icon, words) = match tried.verdict {
+        Came::Started | Came::Held if tried.fork.is_some() => {
+            let fork = tried.fork.clone().unwrap_or_default();
+            let words =
+                format!("It would start a task that waits for a member's approval: it comes from the fork `{fork}`.");
+            ("st st-waiting", "hourglass", words)
+        }
         Came::Started | Came::Held => ("st st-passed", "circle-check", "It would start a task.".to_owned()),
         Came::Nothing => (
             "st st-waiting",

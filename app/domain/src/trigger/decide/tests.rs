@@ -233,7 +233,7 @@ fn what_sounds_like_a_secret_is_compared_and_told_to_nobody() {
     let (decision, evaluation) = decide(&with(&rules, &BTreeMap::new()), &event);
     assert!(matches!(decision, Decision::Start(_)), "{decision:?}");
     for asked in evaluation.rules {
-        assert_eq!(asked.found, [crate::trigger::TAKEN_OUT]);
+        assert_eq!(asked.found, [TAKEN_OUT]);
         assert!(
             asked.why.starts_with("payload.deploy.token `(taken out)` "),
             "{}",

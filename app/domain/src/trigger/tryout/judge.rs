@@ -105,6 +105,7 @@ pub fn try_out(wanted: &Wanted<'_>, event: &Event, known: Option<&KnownFields>) 
         branch: start.branch,
         revision: start.revision,
         parameters: start.parameters,
+        fork: start.fork,
         of_last: None,
         warnings,
     })
