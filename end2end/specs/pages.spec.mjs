@@ -40,7 +40,7 @@ async function triggers(the, good, bad) {
   const nothing = await deliver(the.server, unwell, push('feature/csv-export'));
   await deliver(the.server, unwell, push('release/3.14'), { signedBy: 'the wrong secret' });
   return {
-    triggers: '/triggers', 'new trigger': '/triggers/new', 'edit trigger': `/triggers/${well.id}/edit`, trigger: `/triggers/${well.id}`, 'trigger unwell': `/triggers/${unwell.id}`, 'remove trigger': `/triggers/${well.id}/remove`,
+    triggers: '/triggers', 'new trigger': '/triggers/new', 'edit trigger': `/triggers/${well.id}/edit`, trigger: `/triggers/${well.id}`, 'try trigger': `/triggers/${well.id}/try`, 'trigger unwell': `/triggers/${unwell.id}`, 'remove trigger': `/triggers/${well.id}/remove`,
     firings: '/firings', 'firing started': `/firings/${started.said.firings[0].firing}`, 'firing nothing': `/firings/${nothing.said.firings[0].firing}`,
   };
 }
@@ -80,7 +80,7 @@ for (const mode of modes) {
 }
 
 test('pages that are not there say 404 and the way on, on the server already', async () => {
-  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete', '/agents/4711', '/agents/4711/remove', '/triggers/4711', '/triggers/4711/remove', '/firings/4711', '/firings/x']) {
+  for (const path of ['/nowhere', '/plans/4711', '/tasks/4711', '/plans/4711/edit', '/plans/4711/delete', '/agents/4711', '/agents/4711/remove', '/triggers/4711', '/triggers/4711/remove', '/triggers/4711/try', '/firings/4711', '/firings/x']) {
     const page = await the.page(plain);
     await visit(page, path, { status: 404 });
     await page.getByRole('heading', { name: 'Not found', level: 1 }).waitFor();

@@ -238,3 +238,24 @@ test('what another implementation of Standard Webhooks signs is believed, and on
   ];
   for (const what of refused) assert.equal((await send(what)).status, unknown.status, JSON.stringify(what));
 });
+
+test('what fires all day long is a line with its words among the next 24 hours, not a wall of bars', async () => {
+  const plan = await the.api.makePlan("name: busy\nsteps: [{ run: 'true' }]\n");
+  // From six hours on, for thirteen: nothing of it fires while this test runs.
+  const hours = Array.from({ length: 13 }, (_, i) => (new Date().getUTCHours() + 6 + i) % 24).sort((a, b) => a - b);
+  const cron = (name, expression) => the.api.post('/triggers', { name, kind: 'cron', plan_id: plan.id, config: { cron: expression } });
+  const beat = await cron('heartbeat', `*/10 ${hours} * * *`);
+  const nightly = await cron('once-a-day', `30 ${hours.at(-1)} * * *`);
+  const page = await the.page({ ...hydrated });
+  await visit(page, '/triggers');
+  const soon = page.getByRole('region', { name: 'Next 24 hours' });
+  const often = soon.getByRole('list', { name: 'All day long' });
+  assert.match(await often.innerText(), /heartbeat\s+every 10 minutes/);
+  const bars = await soon.locator('svg').first().locator('rect').count();
+  // Of the other one, of what earlier tests left, and at most two lines for the thirteen hours.
+  assert.ok(bars < 13, `${bars} bars`);
+  await shoot(page, 'triggers-busy');
+  await often.getByRole('link', { name: 'heartbeat' }).click();
+  await page.waitForURL(`**/triggers/${beat.id}`);
+  for (const { id } of [beat, nightly]) await the.api.call('DELETE', `/triggers/${id}`);
+});
