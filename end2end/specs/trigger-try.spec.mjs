@@ -40,7 +40,7 @@ for (const mode of modes) {
     const asked = [];
     page.on('request', (request) => asked.push(new URL(request.url()).pathname));
     await visit(page, `/firings/${firing}`);
-    await page.getByRole('link', { name: 'Try it edited' }).click();
+    await page.getByRole('link', { name: 'Edit and try' }).click();
     await page.waitForURL(/\/try\?firing=/);
     const payload = page.getByLabel('Payload, as JSON');
     const answer = page.getByRole('region', { name: 'What would happen' });
@@ -74,6 +74,15 @@ for (const mode of modes) {
     await shoot(page, `trigger-try-wrong-${word}`);
     if (mode.scripts) assert.deepEqual(await violations(page), []);
     if (mode.scripts) assert.deepEqual(asked.filter((path) => path.includes('/ui/triggers/try-payload')), [], 'judged in the browser');
+    // Programs are not told either what was taken out, however they guess.
+    const { delivery_id } = await the.api.get(`/firings/${firing}`);
+    const guess = (rule) => the.api.post('/triggers/try', { delivery_id, trigger_id: trigger.id, rules: ['branch == feature/x', rule] });
+    assert.equal((await guess('payload.pusher.login == mei')).verdict, 'started');
+    for (const rule of ['payload.deploy_token == hunter2hunter2', 'payload.deploy_token =~ ^h']) {
+      const said = await guess(rule);
+      assert.equal(said.verdict, 'nothing');
+      assert.ok(!JSON.stringify(said).includes('hunter2hunter2`') && said.warnings.length === 1, JSON.stringify(said));
+    }
     // Nothing was started by all that.
     const { items } = await the.api.get(`/triggers/${trigger.id}/firings`);
     assert.equal(items.length, 1);

@@ -64,7 +64,7 @@ fn Body(data: Signal<FiringPage>) -> impl IntoView {
             .then(|| {
                 view! {
                     <LinkButton href=format!("/triggers/{trigger}/try?firing={id}") kind=ButtonKind::Line icon="list-checks">
-                        "Try it edited"
+                        "Edit and try"
                     </LinkButton>
                 }
             })}

@@ -80,7 +80,7 @@ pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) ->
             let all: Vec<_> = problems
                 .chain(check.warnings.into_iter().map(|p| place(&p, written.into(), false)))
                 .collect();
-            view! { <ul class="grid gap-1" aria-live="polite" id="rules-said">{all}</ul> }.into_any()
+            view! { <ul class="grid gap-1">{all}</ul> }.into_any()
         }
         None => view! { <Told name="rules"/> }.into_any(),
     };
@@ -95,7 +95,7 @@ pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) ->
                 placeholder="branch == release/*"
                 spellcheck="false"
                 autocapitalize="off"
-                aria-describedby="rules-hint"
+                aria-describedby="rules-hint rules-said"
                 aria-invalid=move || bad.get().then_some("true")
                 prop:value=move || written.get()
                 on:input:target=move |ev| written.set(ev.target().value())
@@ -106,7 +106,9 @@ pub fn Fields(written: RwSignal<String>, checked: Signal<Option<RulesCheck>>) ->
                 "One a line: " <code>"branch == release/*"</code> ", " <code>"path == docs/**"</code> ", "
                 <code>"message =~ \"(?i)urgent\""</code> ". " <code>"&& || ! ( )"</code> " join within a line."
             </p>
-            {live}
+            <div id="rules-said" aria-live="polite">
+                {live}
+            </div>
         </div>
     }
     .into_any()
