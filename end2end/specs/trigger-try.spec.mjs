@@ -81,7 +81,7 @@ for (const mode of modes) {
     for (const rule of ['payload.deploy_token == hunter2hunter2', 'payload.deploy_token =~ ^h']) {
       const said = await guess(rule);
       assert.equal(said.verdict, 'nothing');
-      assert.ok(!JSON.stringify(said).includes('hunter2hunter2`') && said.warnings.length === 1, JSON.stringify(said));
+      assert.deepEqual([said.evaluation.rules[1].found, said.warnings.length], [['(taken out)'], 1], JSON.stringify(said));
     }
     // Nothing was started by all that.
     const { items } = await the.api.get(`/triggers/${trigger.id}/firings`);
