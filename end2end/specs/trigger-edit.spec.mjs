@@ -133,7 +133,7 @@ test('an expression is judged on the spot by the module, which only pages with a
   await page.getByRole('link', { name: 'New trigger' }).click();
   await page.getByText('Cron', { exact: true }).click();
   await judging(page);
-  assert.equal(module().length, 3, 'loader, script, module');
+  assert.equal(new Set(module()).size, 3, 'loader, script, module');
   // The rule that a webhook begins with would never be true of a cron.
   assert.equal(await page.getByLabel('Start a task when all of these are true').inputValue(), '');
   const cached = Object.fromEntries(loaded.filter((r) => r.url().includes('/pkg/editor')).map((r) => [r.url().split('.').pop(), r.headers()['cache-control']]));
