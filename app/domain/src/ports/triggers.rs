@@ -5,7 +5,9 @@
 use crate::auth::Viewer;
 use crate::page::{Page, PageQuery};
 use crate::trigger::{
-    Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, KnownFields, MadeTrigger, Neighbour, NewHook, NewTrigger, PutHook, PutTrigger, ReceivedView, RulesCheck, RulesQuestion, Tried, TriggerQuery, TriggerView, TryOut, Verdict,
+    Checked, Counts, CronPreview, CronQuestion, Day, DeliveryView, FiringView, HookView, KnownFields, MadeTrigger,
+    Neighbour, NewHook, NewTrigger, PutHook, PutTrigger, ReceivedView, RulesCheck, RulesQuestion, Tried, TriggerQuery,
+    TriggerView, TryOut, Verdict,
 };
 use crate::{FiringId, HookId, Result, TriggerId};
 use async_trait::async_trait;

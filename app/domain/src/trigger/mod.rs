@@ -21,7 +21,10 @@ pub use config::{Config, Cron, Generic, Kind, Missed, Overlap, Poll, Seen, Upstr
 #[cfg(feature = "rules")]
 pub use decide::{Decision, Start, Wanted, decide, problems};
 pub use firing::{Asked, Cause, Evaluation, FiringView, Setting, StartedTask, Verdict};
-pub use hook::{DeliveryView, HookListener, HookView, NewHook, PutHook, ReceivedFiring, ReceivedView, RefusalView, problems as hook_problems, event_name};
+pub use hook::{
+    DeliveryView, HookListener, HookView, NewHook, PutHook, ReceivedFiring, ReceivedView, RefusalView, event_name,
+    problems as hook_problems,
+};
 #[cfg(feature = "rules")]
 pub use known::check_rules;
 pub use known::{KnownFields, RulesCheck, RulesQuestion};
