@@ -33,7 +33,7 @@ pub(super) struct Failed {
     /// One sentence or two.
     pub reason: String,
     /// The file that it is about.
-    pub file: Option<Unread>,
+    pub file: Option<Box<Unread>>,
 }
 
 impl Failed {
@@ -95,13 +95,13 @@ impl Resolver {
         let at = short(revision);
         let told = |reason: String, body: Option<String>, problems: Vec<Problem>| Failed {
             reason,
-            file: Some(Unread {
+            file: Some(Box::new(Unread {
                 path: path.clone(),
                 revision: Some(revision.to_owned()),
                 build: Some(at.clone()),
                 body,
                 problems,
-            }),
+            })),
         };
         let bytes = self.git.file_at(remote, revision, &path).await;
         let Some(bytes) = bytes.map_err(|fault| told(fault.sentence, None, Vec::new()))? else {
