@@ -3,7 +3,7 @@
 //! **Invariant:** a secret is shown once, to who had it made; of what was refused no byte of the body is there to be shown.
 
 pub mod api;
-mod guide;
+pub(crate) mod guide;
 mod list;
 mod new;
 mod received;

@@ -445,6 +445,8 @@ fn described(task: &TaskView) -> String {
         .map(|(from, to)| format!(" after {}", human_duration(to.since(from))));
     let took = took.unwrap_or_default();
     match task.status {
+        TaskStatus::Pending if task.awaits_approval => "Waits for a member's approval".into(),
+        TaskStatus::Failed if task.jobs.is_empty() => "Its plan could not be read".into(),
         TaskStatus::Pending => "Waits".into(),
         TaskStatus::Running => "Runs".into(),
         TaskStatus::TimedOut => format!("Timed out{took}"),

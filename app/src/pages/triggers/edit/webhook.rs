@@ -7,7 +7,8 @@ use super::fields::{Choice, ChosenHook, Text, options};
 use crate::browser;
 use crate::components::{Icon, IconSize, Note, Time};
 use crate::memo::memo;
-use domain::trigger::{HookView, Provider};
+use crate::pages::hooks::guide::steps;
+use domain::trigger::HookView;
 use leptos::prelude::*;
 
 /// The fields.
@@ -34,7 +35,7 @@ pub fn Fields(data: Signal<EditView>) -> impl IntoView {
                 } else {
                     view! { <Own data/> }.into_any()
                 }}
-                {move || known.get().map(|h| view! { {steps(h.provider)} {received(&h)} })}
+                {move || known.get().map(|h| view! { {steps(h.provider, &h.signing)} {received(&h)} })}
                 <label class="inl gap-2! text-table">
                     <input type="checkbox" class="checkbox" name="draft[ignore_skip]" value="true" checked=d.ignore_skip == "true"/>
                     <span>
@@ -137,46 +138,6 @@ fn shown_once(secret: String) -> impl IntoView {
             </div>
         </div>
     }
-}
-
-/// What to do at the sender.
-fn steps(provider: Provider) -> AnyView {
-    let b = |text: &'static str| view! { <b class="font-[560] text-ink">{text}</b> };
-    let list = match provider {
-        Provider::GitHub => view! {
-            <li>"In the repository open " {b("Settings, Webhooks, Add webhook")} "."</li>
-            <li>
-                "Paste the address in " {b("Payload URL")} " and the secret in " {b("Secret")} "; choose "
-                {b("application/json")} "."
-            </li>
-            <li>"Choose the events you want, and press " {b("Add webhook")} ": GitHub sends a ping at once."</li>
-        }
-        .into_any(),
-        Provider::GitLab => view! {
-            <li>"In the project open " {b("Settings, Webhooks, Add new webhook")} "."</li>
-            <li>
-                "Paste the address in " {b("URL")} " and the secret in " {b("Secret token")}
-                "; or copy GitLab's own signing token into the hook's secret here."
-            </li>
-            <li>"Choose " {b("Push events")} " and others you want, save, and press " {b("Test")} "."</li>
-        }
-        .into_any(),
-        Provider::Gitea => view! {
-            <li>"In the repository open " {b("Settings, Webhooks, Add webhook")} ", Forgejo or Gitea."</li>
-            <li>"Paste the address in " {b("Target URL")} " and the secret in " {b("Secret")} "."</li>
-            <li>"Choose the events you want and press " {b("Test delivery")} "."</li>
-        }
-        .into_any(),
-        Provider::Generic => view! {
-            <li>"Send a " {b("POST")} " with JSON to the address, signed with the secret."</li>
-            <li>
-                "Name each delivery in " {b("webhook-id")} " or " {b("Idempotency-Key")}
-                ": one that is sent twice then starts nothing twice."
-            </li>
-        }
-        .into_any(),
-    };
-    view! { <ol class="text-table grid gap-1 list-decimal ps-5 text-ink-2">{list}</ol> }.into_any()
 }
 
 /// Whether the first delivery has come.
