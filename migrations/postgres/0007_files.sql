@@ -7,4 +7,4 @@ CREATE TABLE approved_revisions (
   plan_id BIGINT NOT NULL REFERENCES plans(id), revision TEXT NOT NULL, task_id BIGINT NOT NULL REFERENCES tasks(id),
   approved_by BIGINT REFERENCES users(id), approved_at BIGINT NOT NULL, PRIMARY KEY (plan_id, revision)
 );
-CREATE INDEX tasks_approval ON tasks(plan_id, revision) WHERE reason_code = 'approval';
+CREATE INDEX tasks_approval ON tasks(id) WHERE reason_code = 'approval';

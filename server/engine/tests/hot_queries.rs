@@ -40,6 +40,7 @@ const SHORT: &[&str] = &[
     "jobs_pending",
     "jobs_held",
     "tasks_resolving",
+    "tasks_approval",
 ];
 
 /// Goes from one end, and no further than one row.
